@@ -1,0 +1,220 @@
+"""The only place that builds the clock, the store, the channels and the workers, and ends them in the right order.
+
+`serve` is the whole process on one machine: web, engine and delivery in one event loop. What it must not hold is any
+rule; it only wires.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from service.broker import Broker
+from service.channels import Channels, Outlets
+from service.consumers.worker import Worker
+from service.core.directory import World
+from service.core.effects import Owed
+from service.core.events import TOPIC_OF_FAMILY
+from service.core.ids import split_subject
+from service.core.message import Message, Reader
+from service.delivery.worker import DeliveryWorker
+from service.messages.links import Links, load_or_make_keys
+from service.messages.render import render, render_plain
+from service.messages.templates import Templates
+from service.settings.load import Settings, load
+from service.settings.policies import compile_policy
+from service.store.clock import Clock
+from service.store.connect import connect
+from service.store.contract import Shard, Store
+from service.store.embedded import Embedded
+from service.telemetry.logs import get_log
+from service.telemetry.metrics import Metrics
+from service.web.app import make_app
+from service.web.deps import WebDeps
+from service.web.server import WebServer
+from service.worlds import Worlds
+
+log = get_log()
+
+# An engine that has not gone round for this long is stalled (safety: visible in under two minutes).
+STALLED_AFTER_S = 30.0
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a person who has just started the service wants to know."""
+
+    url: str
+    data_dir: Path
+    config_dir: Path
+    leaves_machine: tuple[str, ...]  # channels that really send
+    open_commitments: int = 0
+
+
+OnReady = Callable[[Info], None]
+
+
+class App:
+    """One process. `start`, then `run` until its `stop` event is set; `close` ends what is left, in reverse order."""
+
+    def __init__(self, settings: Settings, templates: Templates, name: str) -> None:
+        self.settings, self.templates, self.name = settings, templates, name
+        self.metrics = Metrics()
+        self.stop = asyncio.Event()
+        self._ends = AsyncExitStack()
+
+    async def start(self, offset: timedelta = timedelta()) -> None:
+        """Open the store, pin what is in force, wire the parts. What cannot be started ends the rest, then raises."""
+        try:
+            self.store = await self._open_store()
+            self.clock = Clock(self.store, offset)
+            self.broker = Broker(self._append)
+            self.links = Links(self._keys(), self.settings.service.web.public_url)
+            await self._pin()
+            self._wire()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def run(self) -> None:
+        """Everything at once until `stop` is set; then stop taking in, finish what is in hand, and return."""
+        async with asyncio.TaskGroup() as group:
+            engine = group.create_task(self.worker.run())
+            web = group.create_task(self.web.run())
+            delivery = group.create_task(self.delivery.run())
+            await self.stop.wait()
+            log.info("stopping", worker=self.name)
+            self.web.stop()
+            await web
+            engine.cancel()
+            self.delivery.stop()
+            await delivery
+
+    async def close(self) -> None:
+        await self._ends.aclose()
+
+    # -- wiring ---------------------------------------------------------------------------------------------------
+    async def _open_store(self) -> Store:
+        service = self.settings.service
+        if service.redis_url is not None:
+            store = await connect(
+                service.redis_url.get_secret_value(), service.key_prefix, service.durability
+            )
+        else:
+            embedded = Embedded(service.data_dir)
+            url = await embedded.start()
+            self._ends.push_async_callback(embedded.stop)
+            store = await connect(url, service.key_prefix)
+            tending = asyncio.create_task(embedded.tend(lambda text: log.warning("store_started", text=text)))
+            self._ends.callback(tending.cancel)
+        self._ends.push_async_callback(store.close)
+        return store
+
+    def _keys(self) -> list[str]:
+        given = self.settings.service.signing_keys
+        if given:
+            return [key.get_secret_value() for key in given]
+        return load_or_make_keys(self.settings.service.data_dir / "signing.keys")
+
+    async def _pin(self) -> None:
+        """Keep what decisions of today refer to by hash, so that they can be explained and replayed for 400 days."""
+        for content_hash, raw in self.settings.pinned_policies.items():
+            await self.store.put_pinned("policy", content_hash, raw)
+        await self.store.put_pinned("graph", self.settings.graph.hash, self.settings.pinned_graph)
+        for name, content_hash in self.templates.hashes.items():
+            await self.store.put_pinned("template", content_hash, self.templates.bundle(name))
+
+    def _wire(self) -> None:
+        settings, book = self.settings, self.settings.book
+        world = World(
+            settings.policies,
+            settings.graph,
+            dict(self.templates.hashes),
+            frozenset(settings.channels),
+            settings.service.fallback_contact,
+        )
+        worlds = Worlds(world, self.store, compile_policy)
+        self.worker = Worker(
+            self.name, self.store, self.broker, worlds, self.clock, self.metrics, book.id_of_email
+        )
+        channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
+        self._ends.push_async_callback(channels.close)
+        self.delivery = DeliveryWorker(
+            self.store,
+            [shard for shard in self.worker.shards if shard.topic == "inbox"],
+            self.name,
+            channels,
+            clock=self.clock,
+            read=book.reader,
+            render=self._render,
+            shard_of=self._shard_of,
+            metrics=self.metrics,
+        )
+        deps = WebDeps(
+            settings=lambda: self.settings,
+            store=self.store,
+            broker=self.broker,
+            clock=self.clock,
+            links=lambda: self.links,
+            readiness=self.readiness,
+            metrics=self.metrics,
+        )
+        self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
+
+    # -- what the parts ask for -------------------------------------------------------------------------------------
+    async def _append(self, records: list[tuple[str, int, bytes]]) -> None:
+        await self.store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+
+    def _shard_of(self, subject: str) -> Shard:
+        family, _ = split_subject(subject)
+        return Shard(TOPIC_OF_FAMILY[family], self.broker.partition(subject))
+
+    async def _render(self, owed: Owed, reader: Reader) -> Message:
+        """The message in the version of its template that was in force at the decision."""
+        if owed.template_hash not in self.templates:
+            raw = await self.store.get_pinned("template", owed.template_hash)
+            if raw is None:
+                log.error("template_lost", template=owed.template, template_hash=owed.template_hash)
+                return render_plain(owed, reader, self.settings.book.name, self.links)
+            self.templates.add_pinned(owed.template_hash, raw)
+        return render(owed, reader, self.settings.book.name, self.templates, self.links)
+
+    def readiness(self) -> Mapping[str, object]:
+        """What the engine knows of itself; `reasons` says in plain words what keeps it from its work."""
+        age = round(self.worker.age_s, 1)
+        self.metrics.engine_age_seconds.set(age)
+        reasons = []
+        if age > STALLED_AFTER_S:
+            reasons.append(f"the engine has not gone round for {age:.0f} s")
+        role = "owner" if self.worker.is_owner else "standby"
+        return {"reasons": reasons, "role": role, "engine_age_s": age, "worker": self.name}
+
+
+def default_name() -> str:
+    """A worker's name is stable over restarts: what it held when it died is its own to finish."""
+    return f"{socket.gethostname()}.0"
+
+
+async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:
+    """The whole service until SIGINT or SIGTERM. Raises ConfigError or what the store says when it cannot start."""
+    templates = Templates.load(overrides=config_dir / "templates")
+    settings = load(config_dir, os.environ, templates.hashes)
+    app = App(settings, templates, name or default_name())
+    await app.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, app.stop.set)
+    real = tuple(sorted(name for name, channel in settings.channels.items() if channel.kind != "caught"))
+    app.web.on_ready = lambda: on_ready(
+        Info(settings.service.web.public_url, settings.service.data_dir, config_dir, real)
+    )
+    try:
+        await app.run()
+    finally:
+        await app.close()
+        log.info("stopped", worker=app.name)

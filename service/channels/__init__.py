@@ -1,0 +1,46 @@
+"""The channels there are, and the one place that opens them. To add one: its file, and one line in CHANNELS.
+
+A channel carries a rendered message to an address and says what became of it (`contract.py`). It must not know the
+store, delivery or policies.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from service.channels.caught import CaughtChannel
+from service.channels.contract import Channel, ChannelError, Outlets
+from service.channels.email import EmailChannel
+from service.settings.channels import ChannelSettings
+
+__all__ = ["CHANNELS", "Channel", "ChannelError", "Channels", "Outlets"]
+
+# kind in channels.yaml -> (name, its settings, outlets) -> the channel. Settings of a kind fit the factory of that
+# kind; `service/settings/channels.py` has the same kinds, and a test compares them.
+CHANNELS: dict[str, Callable[[str, Any, Outlets], Channel]] = {
+    "caught": lambda name, _settings, outlets: CaughtChannel(name, outlets),
+    "email": lambda _name, settings, _outlets: EmailChannel.of(settings),
+}
+
+
+class Channels(Mapping[str, Channel]):
+    """The channel of every name: the configured one, or, for a name nobody configured, one that is caught."""
+
+    def __init__(self, configured: Mapping[str, ChannelSettings], outlets: Outlets) -> None:
+        self._outlets = outlets
+        self._open = {name: CHANNELS[entry.kind](name, entry, outlets) for name, entry in configured.items()}
+
+    def __getitem__(self, name: str) -> Channel:
+        if name not in self._open:
+            self._open[name] = CaughtChannel(name, self._outlets)
+        return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def close(self) -> None:
+        """Close every one; a channel that cannot be closed does not keep the others open."""
+        await asyncio.gather(*[channel.close() for channel in self._open.values()], return_exceptions=True)

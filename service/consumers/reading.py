@@ -1,0 +1,46 @@
+"""From a record of the log to an event the engine takes. What cannot be read keeps its bytes and its reason."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from service.core.envelope import decode
+from service.core.errors import BadEvent
+from service.core.events import Data, Event
+from service.engine import Input
+from service.store.contract import Record
+
+# Fields of event data that name a person: an e-mail address is accepted there and resolved at this door.
+_PEOPLE = ("owner", "by", "person", "helper")
+
+IdOfEmail = Callable[[str], str | None]
+
+
+def read(record: Record, id_of_email: IdOfEmail) -> Input:
+    """The event in `record`. The log is trusted no more than the door: whoever reaches it may write anything."""
+    received_at = received(record.position)
+    try:
+        event = decode(record.value, received_at, trusted=True)
+        return Input(record.position, record.value, with_people(event, id_of_email))
+    except BadEvent as error:
+        return Input(record.position, record.value, None, error)
+
+
+def received(position: str) -> datetime:
+    """When the log took the record: the milliseconds its position begins with."""
+    return datetime.fromtimestamp(int(position.partition("-")[0]) / 1000, UTC)
+
+
+def with_people(event: Event, id_of_email: IdOfEmail) -> Event:
+    """The event with every e-mail address that names a person replaced by the person's id."""
+    data = event.data
+    if data is None:
+        return event
+    changes = {name: found for name in _PEOPLE if (found := _person(data, name, id_of_email))}
+    return msgspec.structs.replace(event, data=msgspec.structs.replace(data, **changes)) if changes else event
+
+
+def _person(data: Data, field: str, id_of_email: IdOfEmail) -> str | None:
+    value = getattr(data, field, None)
+    return id_of_email(value) if isinstance(value, str) and "@" in value else None

@@ -1,0 +1,111 @@
+"""Passing time: fires what is due, never early, and never an accusation on stale knowledge.
+
+A timer waits until its shard's log has been read up to a position that was seen after the timer's time: the `met`
+that makes it untrue may still lie in the queue. The barrier below is that position.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.engine import Gap, Owner
+from service.store.clock import Clock, to_ms
+from service.store.contract import Store, StoreDown
+from service.telemetry.logs import get_log
+from service.telemetry.metrics import Metrics
+
+log = get_log()
+
+# How long the loop sleeps when nothing is due: an earlier timer wakes it, this is for a moved test clock.
+LOOK_EVERY_S = 0.25
+
+# This machine's clock and the store's must agree this well before anything fires (design: "Timers").
+SKEW_MAX_S = 2.0
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """Timers due at `seen_ms` or before may fire once the log has been read up to `position`."""
+
+    seen_ms: int
+    position: str
+
+
+class Timers:
+    """Fires the timers of the owned shards."""
+
+    def __init__(
+        self, store: Store, owners: list[Owner], clock: Clock, metrics: Metrics, beat: Callable[[], None]
+    ) -> None:
+        self._store, self._owners, self._clock, self._beat = store, owners, clock, beat
+        self._metrics = metrics
+        self._barriers: dict[str, Barrier] = {}
+        self._wake = asyncio.Event()
+        for owner in owners:
+            owner.changed = self._wake.set
+
+    def wake(self) -> None:
+        """Look again now: the clock was moved."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Fire for ever; raises Fenced when another process has taken the shards."""
+        while True:
+            try:
+                self._beat()
+                now = await self._clock.now()
+                if await self._clocks_agree():
+                    for owner in self._owners:
+                        await self._fire(owner, now)
+                await self._sleep(now)
+            except Gap as gap:
+                log.warning("rolled_back", error=str(gap))
+            except StoreDown as error:
+                log.warning("store_down", error=str(error))
+                await asyncio.sleep(0.5)
+
+    async def _fire(self, owner: Owner, now: datetime) -> None:
+        if owner.next_due_ms is None or owner.next_due_ms > to_ms(now):
+            return
+        name = str(owner.shard)
+        barrier = self._barriers.get(name)
+        if barrier is None:
+            barrier = self._barriers[name] = Barrier(to_ms(now), await self._store.head(owner.shard))
+        if not has_read(owner.position, barrier.position):
+            return  # the log is behind; the consumer catches up and we look again
+        del self._barriers[name]
+        while await owner.fire(barrier.seen_ms, now) == FIRE_MAX:
+            await asyncio.sleep(0)
+
+    async def _clocks_agree(self) -> bool:
+        skew = abs((datetime.now(UTC) - await self._store.now()).total_seconds())
+        self._metrics.clock_difference_seconds.set(skew)
+        if skew > SKEW_MAX_S:
+            log.error("clock_differs", seconds=round(skew, 1))
+            await asyncio.sleep(1)
+        return skew <= SKEW_MAX_S
+
+    async def _sleep(self, now: datetime) -> None:
+        ahead = [owner.next_due_ms for owner in self._owners if owner.next_due_ms is not None]
+        wait = (min(ahead) - to_ms(now)) / 1000 if ahead else LOOK_EVERY_S
+        if wait <= 0 and self._barriers:
+            wait = 0.01  # waiting for the log to be read, not for time
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(max(wait, 0.001), LOOK_EVERY_S))
+
+
+# One round of a shard; the owner reads as many from the index at once.
+FIRE_MAX = 200
+
+
+def has_read(offset: str, position: str) -> bool:
+    """Whether a log read up to `offset` has been read up to `position`; both are stream ids, "0" before any."""
+    return _parts(offset) >= _parts(position)
+
+
+def _parts(position: str) -> tuple[int, int]:
+    ms, _, sequence = position.partition("-")
+    return int(ms), int(sequence or 0)

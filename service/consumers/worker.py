@@ -1,0 +1,122 @@
+"""The process that owns the shards of one machine: it holds the lease, reads the logs, fires the timers, publishes.
+
+A second process stands by and takes over within seconds. The lease only avoids quarrels; what makes two owners
+harmless is the epoch in every commit.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from service.broker import Broker, Publication
+from service.consumers.reading import IdOfEmail
+from service.consumers.streams import Streams
+from service.consumers.timers import Timers
+from service.core.effects import decode_emit
+from service.core.envelope import encode_internal
+from service.engine import Fenced, Owner, publish_emits
+from service.store.clock import Clock
+from service.store.contract import Shard, Store, StoreDown
+from service.telemetry.logs import get_log
+from service.telemetry.metrics import Metrics
+from service.worlds import Worlds
+
+log = get_log()
+
+# A dead owner is replaced after this at the latest; renewed four times as often, so that one slow second is no loss.
+LEASE_MS = 4000
+RENEW_EVERY_S = 1.0
+
+
+class LeaseLost(Exception):
+    """Another process holds the lease now."""
+
+
+class Worker:
+    """Owns every shard of `topics` while it holds the lease; `run` until cancelled."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        broker: Broker,
+        worlds: Worlds,
+        clock: Clock,
+        metrics: Metrics,
+        id_of_email: IdOfEmail,
+    ) -> None:
+        self.name, self._store, self._broker, self._metrics = name, store, broker, metrics
+        self._worlds, self._clock, self._id_of_email = worlds, clock, id_of_email
+        self.is_owner = False
+        self._beat_at = time.monotonic()
+        self.shards = [Shard(topic, p) for topic in broker.topics for p in range(broker.partitions)]
+        self.wake: Callable[[], None] = lambda: None  # look at the timers now (a moved clock)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the engine last went round: what readiness and the watchdog look at."""
+        return time.monotonic() - self._beat_at
+
+    def beat(self) -> None:
+        self._beat_at = time.monotonic()
+        self._metrics.engine_age_seconds.set(0)
+
+    async def run(self) -> None:
+        """Stand by, own, and stand by again, for ever."""
+        said = False
+        try:
+            while True:
+                try:
+                    if await self._store.lease(self.name, LEASE_MS):
+                        said = False
+                        await self._own()
+                    elif not said:
+                        said = True
+                        log.info("standby", worker=self.name)
+                except* (LeaseLost, Fenced) as lost:
+                    log.warning("lease_lost", worker=self.name, error=str(lost.exceptions[0]))
+                except* StoreDown as down:
+                    log.warning("store_down", error=str(down.exceptions[0]))
+                self.is_owner = False
+                self.beat()
+                await asyncio.sleep(RENEW_EVERY_S)
+        finally:
+            self.is_owner = False
+            await self._release()
+
+    async def _own(self) -> None:
+        owners: dict[Shard, Owner] = {}
+        for shard in self.shards:
+            owners[shard] = Owner(self._store, await self._store.acquire(shard), self._worlds, self._metrics)
+            await owners[shard].start()
+        log.info("lease_taken", worker=self.name, shards=len(owners))
+        streams = Streams(self._store, owners, self._clock, self._id_of_email, self.beat)
+        timers = Timers(self._store, list(owners.values()), self._clock, self._metrics, self.beat)
+        self.wake = timers.wake
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew())
+            group.create_task(streams.run())
+            group.create_task(timers.run())
+            for owner in owners.values():
+                group.create_task(publish_emits(self._store, owner, self._publish))
+            self.is_owner = True
+            self._metrics.shards_owned.set(len(owners))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                if not await self._store.lease(self.name, LEASE_MS):
+                    raise LeaseLost(self.name)
+            except StoreDown as error:
+                log.warning("store_down", error=str(error))
+
+    async def _publish(self, raws: list[bytes]) -> None:
+        emits = [decode_emit(raw) for raw in raws]
+        await self._broker.publish([Publication(e.topic, e.subject, encode_internal(e)) for e in emits])
+
+    async def _release(self) -> None:
+        try:
+            await self._store.release(self.name)
+        except StoreDown:
+            pass  # the lease ends by itself

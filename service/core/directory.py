@@ -1,0 +1,81 @@
+"""The graph of people: ids, managers, teams, zones, channels in order of preference. No names, no addresses.
+
+Snapshotted by content hash, so that an old decision replays. Names and addresses are the address book's (settings).
+"""
+
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.core.policy import PolicyBook
+
+MANAGER_DEPTH_MAX = 10  # a longer chain is a mistake in the directory, not an organisation
+
+# On a day without working hours a date without a time means this (design: "17:00 on a day off").
+DAY_OFF_END = time(17)
+
+
+class Hours(Struct, frozen=True):
+    """Working hours by weekday (0 = Monday): (opens, closes), or None for a day off; `off` are company days."""
+
+    week: tuple[tuple[time, time] | None, ...] = ((time(9), time(17)),) * 5 + (None, None)
+    off: frozenset[date] = frozenset()
+
+    def on(self, day: date) -> tuple[time, time] | None:
+        return None if day in self.off else self.week[day.weekday()]
+
+
+class Person(Struct, frozen=True):
+    id: str
+    manager: str = ""
+    mentor: str = ""
+    teams: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    calendar: str = "default"
+    channels: tuple[str, ...] = ("email",)
+    active: bool = True
+
+
+class Team(Struct, frozen=True):
+    id: str
+    lead: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class Directory(Struct, frozen=True):
+    people: dict[str, Person]
+    teams: dict[str, Team]
+    calendars: dict[str, Hours]
+    hash: str = ""
+    time_zone: str = "UTC"
+
+    def zone_of(self, person: str) -> ZoneInfo:
+        found = self.people.get(person)
+        return ZoneInfo(found.time_zone if found else self.time_zone)
+
+    def hours_of(self, person: str) -> Hours:
+        found = self.people.get(person)
+        return self.calendars.get(found.calendar if found else "default", Hours())
+
+    def end_of_day(self, person: str, day: date) -> time:
+        """When the person's working hours end on `day`, by their own wall clock; 17:00 on a day off."""
+        hours = self.hours_of(person).on(day)
+        return hours[1] if hours else DAY_OFF_END
+
+    def members(self, team: str) -> tuple[str, ...]:
+        return tuple(p.id for p in self.people.values() if p.active and team in p.teams)
+
+    def with_role(self, role: str) -> tuple[str, ...]:
+        return tuple(p.id for p in self.people.values() if p.active and role in p.roles)
+
+
+class World(Struct, frozen=True):
+    """All a decision may look at besides the state and the input. Replaced whole at a reload, never changed."""
+
+    policies: PolicyBook
+    directory: Directory
+    templates: dict[str, str]  # template name -> content hash, pinned into what is owed
+    channels: frozenset[str]  # names in channels.yaml; any other is caught
+    fallback_contact: str = "role:ops"

@@ -1,0 +1,175 @@
+"""A decision in the making: the state being changed, who is to be told, and why. One draft per input.
+
+Rules write here; `finish` turns it into a Decision. Two notices to one recipient in one decision become one message.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from service.core.directory import World
+from service.core.effects import Dead, Decision, Emit
+from service.core.events import Event, NotificationRequested
+from service.core.ids import effect_key
+from service.core.model import Commitment, Moment, Told
+from service.core.policy import Condition, ConditionFailed, Policy, Recipients
+from service.core.reasons import Code, Reason
+from service.core.recipients import resolve
+from service.core.timeline import next_due
+from service.core.view import expression_view, facts
+
+_URGENCIES = ("low", "normal", "high")
+_encode = msgspec.json.Encoder().encode
+
+
+class Notice(Struct):
+    """Somebody is to be told; `policy` is None for what is built in."""
+
+    to: str
+    template: str
+    step: str
+    moment: Moment
+    reasons: list[str]
+    policy: Policy | None = None
+    round: int = 0
+    urgency: str = "normal"
+    visibility: str = "private"
+    until: str = "nothing"
+    kind: str = "notice"
+    after: bool = False
+    cause: str = ""
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+class Draft:
+    """What one input does to one commitment. `now` is the event's receipt or the timer's firing, never a clock."""
+
+    def __init__(
+        self, subject: str, state: Commitment, world: World, now: datetime, event: Event | None = None
+    ) -> None:
+        self.subject, self.state, self.world, self.now, self.event = subject, state, world, now, event
+        self.before = state.status
+        self.notices: list[Notice] = []
+        self.reasons: list[Reason] = []
+        self.dead: list[Dead] = []
+        self.cause = effect_key("event", event.source, event.id) if event else ""
+
+    # -- saying why ---------------------------------------------------------------------------------------------
+    def because(self, code: Code, text: str) -> None:
+        self.reasons.append(Reason(code, text))
+
+    def holds(self, condition: Condition | None, otherwise: bool, moment: Moment, what: str) -> bool:
+        """Whether `condition` holds; one that cannot be computed never silences: then `otherwise`, with the reason."""
+        if condition is None:
+            return True
+        view = expression_view(facts(self.subject, self.state, moment), self.world.directory, self.event)
+        try:
+            return condition(view)
+        except ConditionFailed as failure:
+            self.because(
+                Code.CONDITION_FAILED, f"{what} could not be computed ({failure}); taken as {otherwise}"
+            )
+            return otherwise
+
+    # -- telling ------------------------------------------------------------------------------------------------
+    def tell(self, notice: Notice) -> None:
+        """Tell one recipient; a second notice to the same one joins the first, with both reasons."""
+        for known in self.notices:
+            if known.to == notice.to and known.kind == notice.kind:
+                known.reasons += notice.reasons
+                known.urgency = max(known.urgency, notice.urgency, key=_URGENCIES.index)
+                self.because(Code.MERGED, f"{notice.to} is told once, also for: {notice.reasons[0]}")
+                return
+        self.notices.append(notice)
+
+    def tell_fallback(self, moment: Moment, step: str, why: str) -> None:
+        """Nobody is there: the fallback contact is told; with no fallback contact either, a dead letter says so."""
+        contact = Recipients((self.world.fallback_contact,))
+        found = resolve(contact, self.state, self.world.directory)
+        for to in found:
+            extra: dict[str, object] = {"step": step, "why": why}
+            reason = f"{why}; {to} is the fallback contact"
+            self.tell(Notice(to, "unroutable", f"~fallback:{step}", moment, [reason], extra=extra))
+            self.because(Code.FALLBACK, reason)
+        if not found:
+            detail = f"{why}, and the fallback contact {self.world.fallback_contact} is nobody"
+            self.because(Code.UNROUTABLE, detail)
+            self.dead.append(Dead("unroutable", detail, b"", self.now, "unroutable", self.subject))
+        if "unroutable" not in self.state.flags:
+            self.state.flags.append("unroutable")
+
+    # -- the end --------------------------------------------------------------------------------------------------
+    def finish(self) -> Decision:
+        emits = [self._request(notice) for notice in self.notices if self._goes_out(notice)]
+        return Decision(
+            self.state,
+            next_due(self.state, self.world),
+            tuple(emits),
+            (),
+            tuple(self.dead),
+            tuple(self.reasons),
+            self.before,
+        )
+
+    def _goes_out(self, notice: Notice) -> bool:
+        if notice.policy and notice.policy.mode == "shadow":
+            self.because(Code.SHADOW, f"{notice.to} would have been told: {notice.reasons[0]}")
+            return False
+        if notice.to.startswith("channel:") and notice.after and notice.visibility == "private":
+            self.because(
+                Code.PRIVATE, f"{notice.to} is not told: a missed commitment is private in this policy"
+            )
+            return False
+        return True
+
+    def _request(self, notice: Notice) -> Emit:
+        self._remember(notice)
+        policy, moment = notice.policy, notice.moment
+        name = policy.name if policy else ""
+        cause = notice.cause or (self.cause if notice.until == "nothing" else "")
+        key = effect_key(
+            "notify",
+            self.subject,
+            moment.cycle,
+            name,
+            notice.step,
+            notice.round,
+            cause,
+            notice.to,
+            "",
+            notice.kind,
+        )
+        request = NotificationRequested(
+            to=notice.to,
+            subject=self.subject,
+            policy=name,
+            policy_hash=policy.hash if policy else "",
+            step=notice.step,
+            cycle=moment.cycle,
+            round=notice.round,
+            cause=cause,
+            kind=notice.kind,
+            template=notice.template,
+            urgency=notice.urgency,
+            visibility=notice.visibility,
+            until=notice.until,
+            decided_at=self.now,
+            reasons=notice.reasons,
+            facts=self._facts(moment),
+            extra=notice.extra,
+        )
+        return Emit(key, "inbox", "notification.requested", f"inbox/{notice.to}", self.now, _encode(request))
+
+    def _facts(self, moment: Moment) -> dict[str, Any]:
+        return facts(self.subject, self.state, moment)
+
+    def _remember(self, notice: Notice) -> None:
+        told = self.state.told
+        name = notice.policy.name if notice.policy else ""
+        after = notice.after or any(t.to == notice.to and t.after for t in told)
+        told[:] = [t for t in told if t.to != notice.to]
+        told.append(Told(notice.to, name, notice.step, notice.moment.cycle, self.now, after))
+        if notice.after and notice.to != self.state.owner:
+            self.state.escalated = True

@@ -1,0 +1,191 @@
+"""Every event type we understand: its topic, its subject family and the shape of its data.
+
+Wire shapes only; what an event *does* is in `rules/`. The envelope around the data is in `envelope.py`.
+Source of the list: the event table in README ("Events"). Unknown extra fields are ignored; unknown types are
+accepted, counted and shown as unmatched.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, NamedTuple
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+# Limits of free text: long enough for a paragraph, short enough that one subject stays small in the store.
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Line = Annotated[str, Meta(min_length=1, max_length=300)]
+Text = Annotated[str, Meta(max_length=4000)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Confidence = Annotated[int, Meta(ge=1, le=5)]
+
+
+class Data(Struct, frozen=True, kw_only=True):
+    """The data of any event; each type below says what it requires."""
+
+
+class DeadlineSet(Data, frozen=True, kw_only=True):
+    commitment_id: Id
+    title: Line
+    owner: Id
+    due_at: datetime | UnsetType | None = UNSET
+    due_on: date | UnsetType | None = UNSET
+    team: Id | UnsetType = UNSET
+    kind: Line | UnsetType = UNSET
+    importance: Annotated[str, Meta(pattern="^(low|normal|high)$")] | UnsetType = UNSET
+    goal_id: Id | UnsetType = UNSET
+    deal_id: Id | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+    url: Text | UnsetType = UNSET
+
+
+class DeadlineMoved(Data, frozen=True, kw_only=True):
+    """A new date; an explicit `null` removes the date."""
+
+    commitment_id: Id
+    due_at: datetime | UnsetType | None = UNSET
+    due_on: date | UnsetType | None = UNSET
+    by: Id | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
+class DeadlineReassigned(Data, frozen=True, kw_only=True):
+    commitment_id: Id
+    owner: Id
+    by: Id | UnsetType = UNSET
+
+
+class DeadlineProgress(Data, frozen=True, kw_only=True):
+    commitment_id: Id
+    percent: Percent | UnsetType = UNSET
+    confidence: Confidence | UnsetType = UNSET
+    note: Text | UnsetType = UNSET
+
+
+class DeadlineClosed(Data, frozen=True, kw_only=True):
+    """`deadline.met`, `deadline.cancelled` and `deadline.reopened` share one shape."""
+
+    commitment_id: Id
+    at: datetime | UnsetType = UNSET
+    by: Id | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
+class Answer(Data, frozen=True, kw_only=True):
+    """`commitment.*`: what a person said to one of our messages; `as_of` is the cycle they saw."""
+
+    subject_id: Id
+    by: Id
+    until: datetime | UnsetType = UNSET
+    due_at: datetime | UnsetType = UNSET
+    due_on: date | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+    via: Annotated[str, Meta(pattern="^(link|slack|web|cli|api)$")] = "api"
+    as_of: int | UnsetType = UNSET
+
+
+class NotificationRequested(Data, frozen=True, kw_only=True):
+    """Internal, on the inbox topic: a decision asks that `to` be told. All a message is later rendered from."""
+
+    to: Id  # a person's id, or `channel:<name>`
+    subject: Id
+    policy: str  # the policy's name; empty for what is built in (closure, hand-over)
+    policy_hash: str
+    step: str  # the step's or reaction's id; a built-in one starts with "~"
+    cycle: int
+    round: int
+    cause: str  # effect key of the event for reactions, empty for a timeline step
+    kind: str  # notice | retraction
+    template: str
+    urgency: str  # low | normal | high
+    visibility: str  # private | team | public
+    until: str  # acknowledged | done | nothing: what makes it unnecessary while it waits
+    decided_at: datetime
+    reasons: list[str]  # sentences, the first says which step
+    facts: dict[str, object]  # the view of the subject at the decision (see view.py)
+    extra: dict[str, object] = {}  # what this template needs beyond the facts, e.g. {"from": …, "to": …}
+
+
+class DeliveryOutcome(Data, frozen=True, kw_only=True):
+    """Internal, `delivery.dead` and `delivery.bounced`, on the inbox topic: what became of a delivery."""
+
+    to: Id
+    key: str
+    channel: str
+    subject: str
+    reason: str
+
+
+class EventType(NamedTuple):
+    """Where events of one type go and how their data is read; `id_field` holds the bare subject id."""
+
+    topic: str
+    family: str
+    data: type[Data] | None
+    id_field: str
+
+
+def _deadline(data: type[Data]) -> EventType:
+    return EventType("deadlines", "deadline", data, "commitment_id")
+
+
+_ANSWER = EventType("", "", Answer, "subject_id")  # the topic follows the subject's family
+
+EVENTS: dict[str, EventType] = {
+    "deadline.set": _deadline(DeadlineSet),
+    "deadline.moved": _deadline(DeadlineMoved),
+    "deadline.reassigned": _deadline(DeadlineReassigned),
+    "deadline.progress": _deadline(DeadlineProgress),
+    "deadline.met": _deadline(DeadlineClosed),
+    "deadline.cancelled": _deadline(DeadlineClosed),
+    "deadline.reopened": _deadline(DeadlineClosed),
+    "commitment.acknowledged": _ANSWER,
+    "commitment.snoozed": _ANSWER,
+    "commitment.help_requested": _ANSWER,
+    "commitment.recommitted": _ANSWER,
+    "notification.requested": EventType("inbox", "inbox", NotificationRequested, "to"),
+    "delivery.dead": EventType("inbox", "inbox", DeliveryOutcome, "to"),
+    "delivery.bounced": EventType("inbox", "inbox", DeliveryOutcome, "to"),
+}
+
+# Only the engine and the outbox may publish these; the door refuses them from outside.
+INTERNAL = frozenset({"notification.requested", "delivery.dead", "delivery.bounced"})
+
+# Types of the contract whose family has no rules yet are routed by their first word, so that nothing is lost
+# when a later version starts to understand them.
+TOPIC_OF_FAMILY = {
+    "deadline": "deadlines",
+    "roadblock": "deadlines",
+    "deal": "deals",
+    "checkin": "checkins",
+    "goal": "goals",
+    "kpi": "goals",
+    "kudos": "recognition",
+    "reward": "recognition",
+    "inbox": "inbox",
+    "person": "inbox",
+    "preferences": "inbox",
+}
+
+TOPICS = ("deals", "checkins", "deadlines", "goals", "recognition", "inbox")
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One decoded event, its subject and partition key settled; `data` is the typed payload, or None when unknown."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime  # aware, UTC, cut to milliseconds; receipt time when the sender gave none
+    received_at: datetime
+    topic: str
+    subject: str  # subject key, `deadline/c1`
+    data: Data | None
+    is_import: bool = False  # `import: true`: history, never acted on backwards in time
+    effect_key: str = ""  # internal events only: the key that makes applying it twice harmless
+
+
+class Timer(Struct, frozen=True, kw_only=True):
+    """Time passed for one subject: it was due at `due_at`, and the owner of its shard looked at `fired_at`."""
+
+    subject: str
+    due_at: datetime
+    fired_at: datetime

@@ -1,0 +1,77 @@
+"""Names that must come out the same everywhere and for ever: subjects, partitions, effect keys.
+
+Nothing here knows a store or a broker. A change to any function in this file changes keys already on disk: don't.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.core.effects import Owed
+
+# Java's murmur2 seed as Kafka's default partitioner uses it (org.apache.kafka.common.utils.Utils.murmur2).
+_MURMUR2_SEED = 0x9747B28C
+_MASK = 0xFFFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's murmur2 of `data`, as an unsigned 32-bit number."""
+    length = len(data)
+    h = (_MURMUR2_SEED ^ length) & _MASK
+    for start in range(0, length - length % 4, 4):
+        k = int.from_bytes(data[start : start + 4], "little")
+        k = (k * 0x5BD1E995) & _MASK
+        k ^= k >> 24
+        h = ((h * 0x5BD1E995) & _MASK) ^ ((k * 0x5BD1E995) & _MASK)
+    tail = data[length - length % 4 :]
+    if tail:
+        h ^= int.from_bytes(tail, "little")
+        h = (h * 0x5BD1E995) & _MASK
+    h ^= h >> 13
+    h = (h * 0x5BD1E995) & _MASK
+    return h ^ (h >> 15)
+
+
+def partition_of(subject_id: str, partitions: int) -> int:
+    """The partition of a bare subject id: murmur2 of its UTF-8, as Java's and aiokafka's producers compute it."""
+    return (murmur2(subject_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+def subject_key(family: str, subject_id: str) -> str:
+    """`deadline/c1`: how a subject is written in store keys, the API and JSON."""
+    return f"{family}/{subject_id}"
+
+
+def split_subject(key: str) -> tuple[str, str]:
+    """The family and the bare id of a subject key."""
+    family, _, subject_id = key.partition("/")
+    return family, subject_id
+
+
+def event_mark(source: str, event_id: str) -> bytes:
+    """Eight bytes that stand for `(source, id)` in a subject's memory of what it has already seen."""
+    return hashlib.blake2b(f"{source}\x00{event_id}".encode(), digest_size=8).digest()
+
+
+def effect_key(*parts: object) -> str:
+    """The key of one effect: equal parts give an equal key, in every process and every version.
+
+    No time, offset or random value may be a part; that is what makes a second decision of the same step harmless.
+    """
+    return hashlib.blake2b("\x00".join(str(part) for part in parts).encode(), digest_size=16).hexdigest()
+
+
+def delivery_key(owed: "Owed", channel: str) -> str:
+    """The key of one notification over one channel: Message-ID, webhook-id, and what the outbox settles by."""
+    parts = (
+        owed.subject,
+        owed.cycle,
+        owed.policy,
+        owed.step,
+        owed.round,
+        owed.cause,
+        owed.to,
+        channel,
+        owed.kind,
+    )
+    return effect_key("delivery", *parts)

@@ -1,0 +1,239 @@
+"""What a policy does on one subject: start, fire, hold, resume, and what a change of date or owner does to it.
+
+The order of a timer: end what held the ladder, find the firings that are due, send the current one, record the rest
+as skipped. Escalation only goes up: what has been passed by a later step never fires in that cycle.
+"""
+
+from datetime import datetime, timedelta
+
+from service.core.draft import Draft, Notice
+from service.core.model import Moment, Run
+from service.core.policy import Firing, Policy
+from service.core.reasons import Code
+from service.core.recipients import resolve
+from service.core.timeline import GRACE_FOR, fires_at, held_until, nominal_at, pending, shifted, told_after
+
+# A timer fired later than this after its time was held up by an outage: what follows keeps its distance from now.
+# Well above any queueing delay, well below the shortest step a person would notice.
+OUTAGE_AFTER = timedelta(minutes=1)
+
+
+def policy_of(draft: Draft, run: Run) -> Policy:
+    return draft.world.policies.by_hash[run.policy]
+
+
+def match(draft: Draft, name: str, family: str) -> None:
+    """Start a run for every live policy whose `when` holds and that does not run here yet."""
+    moment = draft.state.moments[name]
+    running = {policy_of(draft, run).name for run in moment.runs}
+    for policy in draft.world.policies.of_family(family):
+        if policy.moment != name or policy.name in running:
+            continue
+        if draft.holds(policy.when, True, moment, f"`when` of policy {policy.name}"):
+            moment.runs.append(Run(policy.hash))
+            begin(draft, moment, moment.runs[-1])
+    if not moment.runs:
+        draft.because(Code.NO_POLICY, "no policy applies to it")
+
+
+def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None = None) -> None:
+    """Start the run's cycle now: what lies behind is passed over, what an overdue moment owes is counted from now.
+
+    `overdue_from` is when the first step after an already passed moment may fire; None: right away.
+    """
+    policy = policy_of(draft, run)
+    run.done, run.last, run.outage, run.held = 0, -1, timedelta(), timedelta()
+    run.ack, run.acks, run.acked_by, run.snoozed_until, run.snoozes = None, 0, [], None, 0
+    if moment.at is None:
+        return
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    if draft.event and draft.event.is_import and moment.at <= draft.now:
+        run.done = (1 << len(policy.firings)) - 1
+        draft.because(
+            Code.IMPORTED, f"{policy.name} stays silent: an imported commitment never fires backwards"
+        )
+        return
+    start = overdue_from or draft.now
+    if moment.at < start:
+        run.outage = start - moment.at
+    for firing in pending(run, policy):
+        if firing.is_before and (moment.at <= draft.now or nominal_at(firing, moment.at, zone) < draft.now):
+            skip(draft, run, firing, Code.PASSED, f"{step_of(policy, firing)} lay in the past already")
+
+
+def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
+    """All that this run owes at `draft.now`."""
+    resumed = resume(draft, moment, run)
+    policy, told = policy_of(draft, run), told_after(draft.state)
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    while True:
+        due = [
+            (fires_at(firing, run, moment, zone), firing)
+            for firing in pending(run, policy)
+            if held_until(firing, run, moment, told) is None
+        ]
+        due = [(at, firing) for at, firing in due if at <= draft.now]
+        if not due:
+            return
+        latest = max(at for at, _ in due)
+        current_is_after = not any(firing.is_before for at, firing in due if at == latest)
+        if current_is_after and not resumed and draft.now - latest > OUTAGE_AFTER:
+            run.outage += draft.now - latest
+            draft.because(
+                Code.RESCHEDULED, f"{policy.name} runs late; its next steps keep their distance from now"
+            )
+        for at, firing in due:
+            if at < latest:
+                skip(
+                    draft,
+                    run,
+                    firing,
+                    Code.SUPERSEDED,
+                    f"{step_of(policy, firing)} was overtaken by a later step",
+                )
+        since = draft.now if resumed else latest
+        empty = [fire(draft, moment, run, firing, since) for at, firing in due if at == latest]
+        if not any(empty):
+            return
+        pull_next(draft, moment, run)
+
+
+def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -> bool:
+    """Tell the firing's recipients, or record why not; True when the step has nobody and the next must come now."""
+    policy, step = policy_of(draft, run), firing.step
+    what = step_of(policy, firing)
+    run.done |= 1 << firing.bit
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    if firing.is_before and shifted(policy.skip_after, at, zone) < draft.now:
+        draft.because(Code.STALE, f"{what} was due {at:%Y-%m-%d %H:%M} UTC, too long ago to be of use")
+        return False
+    if not draft.holds(policy.when, True, moment, f"`when` of policy {policy.name}"):
+        draft.because(Code.WHEN_FALSE, f"{what} is silent: the policy's `when` does not hold any more")
+        return False
+    if step.skip_if is not None and draft.holds(step.skip_if, False, moment, f"`skip_if` of {what}"):
+        draft.because(Code.SKIP_IF, f"{what} is skipped by its `skip_if`")
+        return False
+    if run.messages >= policy.messages_max:
+        draft.because(
+            Code.LIMIT, f"{what} is silent: {policy.name} has sent its {policy.messages_max} messages"
+        )
+        return False
+    recipients = resolve(step.notify, draft.state, draft.world.directory)
+    if not recipients:
+        why = f"{what} resolves to nobody ({', '.join(step.notify.names)})"
+        draft.because(Code.NOBODY, why)
+        draft.tell_fallback(moment, f"{policy.name}.{step.id}", why)
+        return not firing.is_before
+    for to in recipients:
+        _tell(draft, moment, run, firing, to)
+    supersede(draft, moment, run, firing)
+    return False
+
+
+def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> None:
+    policy, step = policy_of(draft, run), firing.step
+    after = not firing.is_before
+    template = step.template or (
+        "reminder" if not after else "missed" if to == draft.state.owner else "escalated"
+    )
+    reason = f"step {step.id} of {policy.title or policy.name}: {step.at.text}"
+    draft.tell(
+        Notice(
+            to,
+            template,
+            step.id,
+            moment,
+            [reason],
+            policy,
+            firing.round,
+            step.urgency,
+            step.visibility,
+            step.waits_for.partition(" ")[0],
+            after=after,
+        )
+    )
+    draft.because(Code.STEP, f"{to} is told by {reason}")
+    run.last, run.messages = firing.bit, run.messages + 1
+
+
+def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
+    """After a step has fired, what stands below it on the ladder is over: escalation only goes up."""
+    if fired.is_before or moment.at is None:
+        return
+    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    level = shifted(fired.step.at, moment.at, zone)
+    for firing in pending(run, policy):
+        if shifted(firing.step.at, moment.at, zone) < level:
+            skip(
+                draft,
+                run,
+                firing,
+                Code.SUPERSEDED,
+                f"{step_of(policy, firing)} was overtaken by a later step",
+            )
+
+
+def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
+    """A level with nobody does not wait: the next step after the moment is due now, the rest keep their distance."""
+    policy, told = policy_of(draft, run), told_after(draft.state)
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    ahead = [
+        fires_at(firing, run, moment, zone)
+        for firing in pending(run, policy)
+        if not firing.is_before and held_until(firing, run, moment, told) is None
+    ]
+    if ahead and min(ahead) > draft.now:
+        run.outage += draft.now - min(ahead)
+
+
+def resume(draft: Draft, moment: Moment, run: Run) -> bool:
+    """End an acknowledgement or a snooze whose time is over: a new cycle that goes on where the ladder was held."""
+    policy = policy_of(draft, run)
+    snoozed = run.snoozed_until is not None and run.snoozed_until <= draft.now
+    forgotten = run.ack is not None and run.ack.expires_at <= draft.now
+    if not snoozed and not forgotten:
+        return False
+    if snoozed:
+        run.snoozed_until = None
+    if forgotten:
+        run.ack, run.acked_by = None, []
+    moment.cycle += 1
+    what = "the snooze is over" if snoozed else "the acknowledgement has expired"
+    draft.because(Code.RESUMED if snoozed else Code.EXPIRED, f"{what}; {policy.name} goes on")
+    _step_back(draft, moment, run)
+    return True
+
+
+def _step_back(draft: Draft, moment: Moment, run: Run) -> None:
+    """Find where a resumed ladder begins: at the first step not taken yet, at the last one when all are taken."""
+    if moment.at is None:
+        return
+    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    before = draft.now < moment.at
+    ahead = [firing for firing in pending(run, policy) if firing.is_before == before]
+    again = [firing for firing in policy.firings if firing.bit == run.last and firing.is_before == before]
+    if again and (before or not ahead):
+        run.done &= ~(1 << run.last)
+        ahead = again
+    after = [fires_at(f, run, moment, zone) for f in ahead if not f.is_before and f.step.waits_for != "done"]
+    if after and min(after) < draft.now:
+        run.held += draft.now - min(after)
+
+
+def moved_into_past(draft: Draft, moment: Moment) -> datetime | None:
+    """When the ladder of a moment that now lies in the past may start: after a grace, None when it lies ahead."""
+    if moment.at is None or moment.at > draft.now:
+        moment.not_before = None
+        return None
+    moment.not_before = draft.now + GRACE_FOR
+    return moment.not_before
+
+
+def skip(draft: Draft, run: Run, firing: Firing, code: Code, why: str) -> None:
+    run.done |= 1 << firing.bit
+    draft.because(code, why)
+
+
+def step_of(policy: Policy, firing: Firing) -> str:
+    again = f" (round {firing.round + 1})" if firing.round else ""
+    return f"step {firing.step.id} of {policy.name}{again}"

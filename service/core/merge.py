@@ -1,0 +1,45 @@
+"""Out of order and repeated events are normal: per field the newest source time wins, what is older changes nothing."""
+
+from datetime import datetime
+
+from service.core.ids import event_mark
+from service.core.model import SEEN_MAX, Commitment, Inbox
+
+_MARK = 8
+
+
+def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
+    """Remember the event; False when this subject has seen it already."""
+    mark = event_mark(source, event_id)
+    known = state.seen
+    if any(known[at : at + _MARK] == mark for at in range(0, len(known), _MARK)):
+        return False
+    state.seen = (known + mark)[-SEEN_MAX * _MARK :]
+    return True
+
+
+def is_newer(state: Commitment, field: str, at: datetime) -> bool:
+    """Whether a value of `field` from `at` may replace what is known (an equal time may: the later record wins)."""
+    known = state.times.get(field, state.set_at)
+    return known is None or at >= known
+
+
+def stamp(state: Commitment, field: str, at: datetime) -> None:
+    """Note the source time of a field. Only times that differ from the subject's own are stored."""
+    if state.set_at == at:
+        state.times.pop(field, None)
+    else:
+        state.times[field] = at
+
+
+def take(state: Commitment, values: dict[str, object], at: datetime) -> set[str]:
+    """Set the fields of `state` whose value is newer; returns the names that changed."""
+    changed = set()
+    for field, value in values.items():
+        if not is_newer(state, field, at):
+            continue
+        stamp(state, field, at)
+        if getattr(state, field) != value:
+            setattr(state, field, value)
+            changed.add(field)
+    return changed

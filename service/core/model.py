@@ -1,0 +1,125 @@
+"""What is remembered of a subject: msgpack array structs, one blob per subject in the store.
+
+Array structs grow only at the end, with a default; the tag carries the version, and a version that is no longer
+written stays here with its upcast. All instants are aware, UTC, cut to milliseconds. See `decide.py` for the rules.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct, field
+
+# A subject remembers this many events by an 8-byte mark each, enough for any sender's retries in flight.
+SEEN_MAX = 32
+
+
+class Ack(Struct, array_like=True):
+    """Somebody told has said "I'm on it"; until `expires_at` steps with `until: acknowledged` are held."""
+
+    by: str
+    at: datetime
+    expires_at: datetime
+
+
+class Told(Struct, array_like=True):
+    """One recipient and the last thing told to them about this subject."""
+
+    to: str  # person id, or channel:<name>
+    policy: str  # the policy's name
+    step: str
+    cycle: int
+    at: datetime
+    after: bool  # at or after the moment: this person knows that it was missed
+
+
+class Run(Struct, array_like=True):
+    """One policy at work on one moment. `done` is a bitmask over the policy's firings, in their order."""
+
+    policy: str  # content hash
+    done: int = 0
+    last: int = -1  # the firing that went out last
+    outage: timedelta = timedelta()  # every firing after the moment is later by this
+    held: timedelta = timedelta()  # firings with `until: acknowledged` are later by this too
+    ack: Ack | None = None
+    acks: int = 0
+    acked_by: list[str] = field(default_factory=list)
+    snoozed_until: datetime | None = None
+    snoozes: int = 0
+    messages: int = 0
+
+
+class PendingNote(Struct, array_like=True):
+    """A date that moved: told once, a minute later, so that twenty moves in that minute are one message."""
+
+    at: datetime
+    from_at: datetime | None
+    earlier: bool  # a reminder's time was jumped over: the owner is told
+    escalated: bool  # everyone told is told
+    cause: str  # effect key part of the event that moved it last
+    by: str = ""
+    reason: str = ""
+
+
+class Moment(Struct, array_like=True):
+    """When something falls due. The wall-clock date is the truth where `on` is given; `at` is derived from it."""
+
+    at: datetime | None = None
+    on: str = ""  # ISO date, or ""
+    cycle: int = 1
+    changed: int = 1  # the cycle in which date, owner or open/closed last changed: older answers are stale
+    not_before: datetime | None = None  # grace: nothing at or after the moment fires before this
+    slips: int = 0
+    runs: list[Run] = field(default_factory=list)
+    note: PendingNote | None = None
+
+
+class Commitment(Struct, array_like=True, tag="c1"):
+    """A subject with an owner and a deadline, of whatever family."""
+
+    status: str = "stub"  # stub | open | met | cancelled | no_date ; see states in ARCHITECTURE
+    title: str = ""
+    owner: str = ""
+    team: str = ""
+    kind: str = ""
+    importance: str = "normal"
+    description: str = ""
+    url: str = ""
+    deal_id: str = ""
+    goal_id: str = ""
+    progress: int = 0
+    confidence: int = 0
+    note: str = ""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None  # when it happened, by the sender's clock
+    set_at: datetime | None = None  # source time of every field that `times` does not name
+    times: dict[str, datetime] = field(default_factory=dict)  # field -> source time, where newer than set_at
+    seen: bytes = b""
+    told: list[Told] = field(default_factory=list)
+    escalated: bool = False
+    moments: dict[str, Moment] = field(default_factory=dict)
+    remove_at: datetime | None = None  # closed subjects and stubs go then
+    flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
+
+
+class Inbox(Struct, array_like=True, tag="i1"):
+    """What a recipient has been told lately, and which of their channels are out of order."""
+
+    seen: bytes = b""
+    disabled: dict[str, str] = field(default_factory=dict)  # channel -> why, after a hard bounce
+    sent: int = 0
+
+
+State = Commitment | Inbox
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(State)
+
+
+def encode_state(state: State) -> bytes:
+    return _encoder.encode(state)
+
+
+def decode_state(raw: bytes) -> State:
+    """The state in `raw`, whatever version wrote it; a fresh object the caller may change."""
+    state: State = _decoder.decode(raw)
+    return state

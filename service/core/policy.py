@@ -1,0 +1,147 @@
+"""A policy as the decision uses it: compiled, immutable, known by its content hash.
+
+Settings turn YAML into these (`settings/policies.py`); conditions arrive as plain predicates. The meaning of each
+clause is in `timeline.py` (when a firing is due) and `ladder.py` (what happens then).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import time, timedelta
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+View = Mapping[str, object]
+Condition = Callable[[View], bool]  # raises ConditionFailed; never anything else
+
+
+class ConditionFailed(Exception):
+    """A condition could not be computed; the text says why, in words for its author."""
+
+
+class At(Struct, frozen=True):
+    """When, relative to the moment: `days` on the wall clock plus `elapsed` absolute time, or a time on a day.
+
+    Negative is before. `3 days before` is days=-3; `4 hours after` is elapsed=+4 h; `16:00 on the day before` is
+    days=-1, clock=16:00.
+    """
+
+    days: int = 0
+    elapsed: timedelta = timedelta()
+    clock: time | None = None
+    text: str = "the moment"  # as the author wrote it
+
+    @property
+    def is_before(self) -> bool:
+        return self.days < 0 or self.elapsed < timedelta()
+
+    @property
+    def nominal(self) -> timedelta:
+        """A zone-free estimate, good for ordering steps only."""
+        nominal = timedelta(days=self.days) + self.elapsed
+        if self.clock is not None and not self.is_before:
+            nominal += timedelta(seconds=1)
+        return nominal
+
+
+class Repeat(Struct, frozen=True):
+    """`times` more rounds, one `every` so often."""
+
+    every: At
+    times: int
+
+
+class Recipients(Struct, frozen=True):
+    """Who: every name of `names`, or, with `first_only`, the first that resolves to somebody."""
+
+    names: tuple[str, ...]
+    first_only: bool = False
+
+
+class Step(Struct, frozen=True):
+    id: str
+    at: At
+    notify: Recipients
+    template: str = ""  # "" = by the default rule: reminder, missed, escalated
+    until: str = (
+        ""  # done | acknowledged | acknowledged by all; "" = done before the moment, acknowledged after
+    )
+    skip_if: Condition | None = None
+    repeat: Repeat | None = None
+    urgency: str = "normal"
+    visibility: str = "private"
+    line: int = 0
+
+    @property
+    def waits_for(self) -> str:
+        """What makes this step unnecessary, with the default filled in."""
+        return self.until or ("done" if self.at.is_before else "acknowledged")
+
+
+class Reaction(Struct, frozen=True):
+    id: str
+    on: str  # event type
+    notify: Recipients
+    template: str
+    when: Condition | None = None
+    urgency: str = "normal"
+    visibility: str = "team"
+    line: int = 0
+
+
+class Limited(Struct, frozen=True):
+    """How long an acknowledgement or a snooze may hold the ladder, and how often."""
+
+    for_: At
+    times: int
+
+
+class Firing(NamedTuple):
+    """One round of one step; `bit` is its place in a run's `done` mask. Round 0 is the step itself."""
+
+    bit: int
+    step: Step
+    round: int
+
+    @property
+    def is_before(self) -> bool:
+        return self.step.at.is_before
+
+
+# A run remembers its firings in one 64-bit mask.
+FIRINGS_MAX = 60
+
+
+class Policy(Struct, frozen=True):
+    """`steps` are in the order of the timeline."""
+
+    name: str
+    title: str
+    family: str  # deadline | deal | checkin | goal
+    moment: str  # due | close | next_step | …
+    hash: str
+    steps: tuple[Step, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    when: Condition | None = None
+    acknowledge: Limited = Limited(At(days=2, text="2 days"), 2)
+    snooze: Limited = Limited(At(days=3, text="3 days"), 2)
+    skip_after: At = At(days=1, text="1 day")
+    messages_max: int = 50
+    mode: str = "live"  # live | shadow
+    file: str = ""
+    firings: tuple[Firing, ...] = ()  # derived from `steps`
+
+    def __post_init__(self) -> None:
+        rounds = [(s, r) for s in self.steps for r in range((s.repeat.times if s.repeat else 0) + 1)]
+        assert len(rounds) <= FIRINGS_MAX, "settings refuses a policy with more firings"
+        force_setattr(self, "firings", tuple(Firing(bit, s, r) for bit, (s, r) in enumerate(rounds)))
+
+
+class PolicyBook(Struct, frozen=True):
+    """Live policies in deterministic order, and every version a subject may still be pinned to."""
+
+    live: tuple[Policy, ...]
+    by_hash: dict[str, Policy]
+
+    def of_family(self, family: str) -> tuple[Policy, ...]:
+        return tuple(policy for policy in self.live if policy.family == family)

@@ -1,0 +1,74 @@
+"""Why somebody was told, or was not: every decision carries at least one of these, also for silence.
+
+`code` is stable (metrics, tests); `text` is the sentence a person reads.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Code(StrEnum):
+    # told
+    STEP = "step"
+    REACTION = "reaction"
+    CLOSURE = "closure"
+    RETRACTED = "retracted"
+    ALREADY_LATE = "already_late"
+    MOVED_EARLIER = "moved_earlier"
+    REPLANNED = "replanned"
+    HANDED_OVER = "handed_over"
+    HELP_WANTED = "help_wanted"
+    WHO_ACKNOWLEDGED = "who_acknowledged"
+    FALLBACK = "fallback"
+    DELIVER = "deliver"
+    # not told, or not yet
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+    SKIP_IF = "skip_if"
+    WHEN_FALSE = "when_false"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    NOBODY = "nobody"
+    MERGED = "merged"
+    LIMIT = "limit"
+    SHADOW = "shadow"
+    PRIVATE = "private"
+    PASSED = "passed"
+    IMPORTED = "imported"
+    NO_POLICY = "no_policy"
+    NO_DATE = "no_date"
+    UNROUTABLE = "unroutable"
+    ALREADY_DECIDED = "already_decided"
+    # what happened to the event
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    OLDER = "older"
+    CLOSED = "closed"
+    STUB = "stub"
+    UNMATCHED = "unmatched"
+    STALE_ANSWER = "stale_answer"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    RESUMED = "resumed"
+    RESCHEDULED = "rescheduled"
+    REMOVED = "removed"
+    NOT_DUE = "not_due"
+    CONDITION_FAILED = "condition_failed"
+    ADDRESS_DISABLED = "address_disabled"
+    # what became of a delivery
+    SENT = "sent"
+    ALREADY_SENT = "already_sent"
+    RETRY = "retry"
+    WAITING = "waiting"
+    NEXT_CHANNEL = "next_channel"
+    BOUNCED = "bounced"
+    DEAD = "dead"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    TEMPLATE_BROKEN = "template_broken"
+
+
+class Reason(Struct, frozen=True, array_like=True):
+    code: str
+    text: str

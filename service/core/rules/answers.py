@@ -1,0 +1,146 @@
+"""What people say back: seen, later, help, a new date. The same for every family; the table is at the end.
+
+An answer to an old message is recorded and changes nothing: `as_of` is the cycle its reader saw, and it is stale when
+the date, the owner or open/closed has changed since.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET
+
+from service.core.draft import Draft, Notice
+from service.core.events import Answer
+from service.core.ladder import policy_of
+from service.core.model import Ack, Moment, Run
+from service.core.policy import Recipients
+from service.core.reasons import Code
+from service.core.recipients import resolve
+from service.core.rules import deadlines
+from service.core.timeline import shifted
+from service.core.view import CLOSED
+
+
+def _moment(draft: Draft, data: Answer) -> Moment | None:
+    """The moment the answer is about; None, with the reason, when the answer binds nothing any more."""
+    moment = draft.state.moments.get(deadlines.MOMENT)
+    if draft.state.opened_at is None or moment is None:
+        draft.because(Code.STUB, "we do not know this commitment")
+    elif draft.state.status in CLOSED:
+        draft.because(
+            Code.CLOSED, f"it is {draft.state.status.replace('_', ' ')} already; nothing was changed"
+        )
+    elif isinstance(data.as_of, int) and data.as_of < moment.changed:
+        draft.because(
+            Code.STALE_ANSWER, "the date or the owner has changed since that message; nothing was changed"
+        )
+    else:
+        return moment
+    return None
+
+
+def on_acknowledged(draft: Draft, data: Answer) -> None:
+    moment = _moment(draft, data)
+    if moment:
+        _acknowledge(draft, moment, data)
+
+
+def _acknowledge(draft: Draft, moment: Moment, data: Answer) -> None:
+    if data.by != draft.state.owner and data.by not in {told.to for told in draft.state.told}:
+        draft.because(Code.REFUSED, f"{data.by} has not been told of it; only somebody told can acknowledge")
+        return
+    holds = [_hold(draft, run, data.by) for run in moment.runs]
+    if any(holds):
+        draft.because(Code.ACKNOWLEDGED, f"{data.by} is on it; later steps wait")
+        _tell_who_acknowledged(draft, moment, data.by)
+
+
+def _hold(draft: Draft, run: Run, by: str) -> bool:
+    """Count the acknowledgement; whether it still stops a step."""
+    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    if by == draft.state.owner:
+        run.acks += 1
+        if run.acks > policy.acknowledge.times:
+            draft.because(
+                Code.LIMIT, f"{by} has acknowledged {run.acks} times; {policy.name} goes on all the same"
+            )
+            return False
+    run.ack = Ack(by, draft.now, shifted(policy.acknowledge.for_, draft.now, zone))
+    if by not in run.acked_by:
+        run.acked_by.append(by)
+    return True
+
+
+def _tell_who_acknowledged(draft: Draft, moment: Moment, by: str) -> None:
+    """Whoever was told that it was missed learns that somebody is on it; so a forged answer is seen as well."""
+    for told in [told.to for told in draft.state.told if told.after]:
+        if told == by or told.startswith("channel:"):
+            continue
+        text = f"{by} is on it"
+        draft.tell(
+            Notice(
+                told, "acknowledged", "~acknowledged", moment, [text], extra={"by": by, "how": "acknowledged"}
+            )
+        )
+        draft.because(Code.WHO_ACKNOWLEDGED, f"{told} is told that {text}")
+
+
+def on_snoozed(draft: Draft, data: Answer) -> None:
+    """Ask again later, within the policy's limits."""
+    moment = _moment(draft, data)
+    if moment is None:
+        return
+    if not isinstance(data.until, datetime) or data.until <= draft.now:
+        draft.because(Code.REFUSED, "a snooze needs a time that lies ahead")
+        return
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    for run in moment.runs:
+        policy = policy_of(draft, run)
+        if run.snoozes >= policy.snooze.times:
+            draft.because(Code.LIMIT, f"it was put off {run.snoozes} times already; {policy.name} goes on")
+            continue
+        run.snoozes += 1
+        run.snoozed_until = min(data.until, shifted(policy.snooze.for_, draft.now, zone))
+        draft.because(Code.SNOOZED, f"{data.by} is asked again at {run.snoozed_until:%Y-%m-%d %H:%M} UTC")
+
+
+def on_help_requested(draft: Draft, data: Answer) -> None:
+    """Somebody asks for help: the mentor, else the manager, hears of it at once; asking is an answer, too."""
+    moment = _moment(draft, data)
+    if moment is None:
+        return
+    helpers = Recipients(("owner.mentor", "owner.manager"), first_only=True)
+    found = [to for to in resolve(helpers, draft.state, draft.world.directory) if to != data.by]
+    text = f"{data.by} asks for help"
+    extra: dict[str, object] = {
+        "asked_by": data.by,
+        "reason": data.reason if isinstance(data.reason, str) else "",
+    }
+    for to in found:
+        draft.tell(Notice(to, "offer_help", "~help", moment, [text], urgency="high", extra=extra))
+        draft.because(Code.HELP_WANTED, f"{to} is told: {text}")
+    if not found:
+        draft.because(Code.NOBODY, f"{text}, and there is no mentor and no manager")
+        draft.tell_fallback(moment, "~help", f"{text}, and there is no mentor and no manager")
+    _acknowledge(draft, moment, data)
+
+
+def on_recommitted(draft: Draft, data: Answer) -> None:
+    """A new date, promised by the owner: the commitment moves."""
+    if _moment(draft, data) is None:
+        return
+    if data.due_at is UNSET and data.due_on is UNSET:
+        draft.because(Code.REFUSED, "a new promise needs a new date")
+        return
+    reason = data.reason if isinstance(data.reason, str) else ""
+    if not deadlines.move(draft, data.due_at, data.due_on, data.by, reason):
+        draft.because(Code.UNCHANGED, "the date stays as it is")
+
+
+RULES: dict[str, Callable[[Draft, Any], None]] = {
+    "commitment.acknowledged": on_acknowledged,
+    "commitment.snoozed": on_snoozed,
+    "commitment.help_requested": on_help_requested,
+    "commitment.recommitted": on_recommitted,
+}

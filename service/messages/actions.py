@@ -1,0 +1,40 @@
+"""Which buttons a message has. Pressing one opens a page; the page asks, then answers (web/answers.py)."""
+
+from service.core.effects import Owed
+from service.core.message import Action
+from service.messages.links import Links
+
+# The same words as on the page behind them.
+LABELS = {
+    "done": "Done",
+    "acknowledge": "I’m on it",
+    "new_date": "New date",
+    "snooze": "Remind me later",
+    "help": "I need help",
+    "open": "See where it stands",
+}
+
+# The first one is the answer hoped for, and looks like it.
+_OWNERS = {
+    "reminder": ("done", "new_date", "help"),
+    "missed": ("done", "acknowledge", "new_date", "help", "snooze"),
+    "offer_help": ("help", "acknowledge", "new_date", "done"),
+    "escalated": ("acknowledge", "done"),
+}
+_OTHERS = dict.fromkeys(("missed", "offer_help", "escalated"), ("acknowledge", "open"))
+
+
+def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
+    """The actions offered: the owner's answers to the owner, "I'm on it" to others, a look to a channel."""
+    is_open = owed.facts.get("status") not in {"met", "cancelled", "no_date"}
+    if owed.to.startswith("channel:") or not is_open:
+        return ("open",)
+    offered = _OWNERS if owed.facts.get("owner") == reader_id else _OTHERS
+    return offered.get(owed.template, ("open",))
+
+
+def actions(owed: Owed, reader_id: str, links: Links) -> tuple[Action, ...]:
+    """The buttons, all with the message's one token."""
+    offered = names(owed, reader_id)
+    token = links.token(owed, offered)
+    return tuple(Action(LABELS[name], links.url(token, name), name) for name in offered)

@@ -1,0 +1,180 @@
+"""Notifications that never happened: every template is rendered with them at load, and shown by `preview`.
+
+They go through what differs: the owner and somebody else, before and after the date, without a date, closed.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from service.core.effects import Owed
+from service.core.message import Reader
+
+NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+NAMES = {"ana": "Ana Ruiz", "dana": "Dana Cole", "leo": "Leo Brandt", "omar": "Omar Haddad", "east": "East"}
+ANA = Reader("ana", "Ana Ruiz", "Europe/Madrid", {"email": "ana@example.com"})
+DANA = Reader("dana", "Dana Cole", "America/New_York", {"email": "dana@example.com"})
+WINS = Reader("channel:wins", "wins")
+
+_FACTS: dict[str, object] = {
+    "id": "deadline/c1",
+    "family": "deadline",
+    "title": "Send the Contoso proposal",
+    "owner": "ana",
+    "team": "east",
+    "kind": "proposal",
+    "importance": "high",
+    "description": "Three-year offer with the new support terms.\nLegal has seen the draft.",
+    "url": "https://crm.example.com/deals/42",
+    "deal_id": "42",
+    "goal_id": "",
+    "progress": 60,
+    "confidence": 4,
+    "note": "Waiting for the price list.",
+    "status": "open",
+    "due_at": "2026-11-27T16:00:00.000Z",
+    "due_on": "",
+    "slips": 1,
+    "opened_at": "2026-11-10T09:00:00.000Z",
+    "closed_at": None,
+    "on_time": None,
+    "escalated": False,
+    "told": [],
+    "cycle": 1,
+    "changed": 1,
+}
+_LATE: dict[str, object] = {
+    "due_at": "2026-11-24T12:00:00.000Z",
+    "told": [
+        {
+            "to": "ana",
+            "step": "missed",
+            "policy": "deadlines",
+            "at": "2026-11-24T12:00:00.000Z",
+            "after": True,
+        },
+        {"to": "leo", "step": "help", "policy": "deadlines", "at": "2026-11-24T15:00:00.000Z", "after": True},
+    ],
+    "escalated": True,
+}
+_NOW_LATE: dict[str, object] = {**_LATE, "due_at": "2026-11-24T16:00:00.000Z", "told": [], "escalated": False}
+_DAY_LATE: dict[str, object] = {
+    **_LATE,
+    "due_at": "2026-11-23T16:00:00.000Z",
+    "told": [
+        {
+            "to": "ana",
+            "step": "missed",
+            "policy": "deadlines",
+            "at": "2026-11-23T16:00:00.000Z",
+            "after": True,
+        },
+        {"to": "leo", "step": "help", "policy": "deadlines", "at": "2026-11-23T20:00:00.000Z", "after": True},
+    ],
+}
+_MET: dict[str, object] = {"status": "met", "closed_at": "2026-11-24T15:30:00.000Z", "progress": 100}
+_IN_TIME: dict[str, object] = {"due_at": "2026-11-27T16:00:00.000Z", "on_time": True, "told": []}
+_NEXT = {"at": "2026-11-25T16:00:00.000Z", "to": ["dana"]}
+
+
+class Sample(NamedTuple):
+    owed: Owed
+    reader: Reader
+
+
+def name_of(id_: str) -> str:
+    return NAMES.get(id_, id_)
+
+
+def owed(template: str, to: str = "ana", **more: object) -> Owed:
+    """An outbox entry; `more` overrides its fields, `facts` is merged into the sample's."""
+    facts = more.pop("facts", {})
+    assert isinstance(facts, dict)
+    fields: dict[str, object] = {
+        "key": "0123456789abcdef0123456789abcdef",
+        "to": to,
+        "channel": "email",
+        "address": "",
+        "fallbacks": (),
+        "subject": "deadline/c1",
+        "policy": "deadlines",
+        "policy_hash": "00000000",
+        "step": template.replace("_", "-"),
+        "cycle": 1,
+        "round": 0,
+        "cause": "",
+        "kind": "notice",
+        "template": template,
+        "template_hash": "",
+        "urgency": "normal",
+        "until": "done",
+        "decided_at": NOW,
+        "reasons": (f"step {template.replace('_', '-')} of Deadlines: 3 days before",),
+        "facts": {**_FACTS, **facts},
+        "extra": {},
+    }
+    return Owed(**{**fields, **more})  # type: ignore[arg-type]  # the tests of samples hold it
+
+
+# The most usual case of each shipped template: who reads it, the facts that differ, what the decision adds, and why.
+_USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
+    "reminder": (ANA, {}, {}, "step heads-up of Deadlines: 3 days before"),
+    "missed": (ANA, _NOW_LATE, {"next": _NEXT}, "step missed of Deadlines: the moment"),
+    "offer_help": (ANA, _LATE, {"next": _NEXT}, "step offer-help of Deadlines: 4 hours after"),
+    "escalated": (DANA, _DAY_LATE, {}, "step manager of Deadlines: 1 day after"),
+    "resolved": (DANA, {**_DAY_LATE, **_MET}, {"by": "ana", "how": "met", "reason": ""}, "it is closed: met"),
+    "replanned": (
+        DANA,
+        {"told": _LATE["told"], "due_at": "2026-12-04T16:00:00.000Z", "slips": 2},
+        {
+            "from": "2026-11-24T12:00:00.000Z",
+            "to": "2026-12-04T16:00:00.000Z",
+            "by": "ana",
+            "reason": "Contoso moved its board meeting.",
+        },
+        "re-planned to another date",
+    ),
+    "kept": (WINS, {**_MET, **_IN_TIME}, {}, "reaction kept of Deadlines: deadline.met"),
+    "acknowledged": (DANA, _DAY_LATE, {"by": "leo", "how": "acknowledged"}, "leo is on it"),
+    "unroutable": (
+        Reader("omar", "Omar Haddad"),
+        _DAY_LATE,
+        {"step": "deadlines.manager", "why": "step manager of Deadlines resolves to nobody (owner.manager)"},
+        "step manager resolves to nobody; omar is the fallback contact",
+    ),
+}
+
+
+def usual(template: str) -> Sample:
+    """The case by which a template is judged; for one that is not shipped, a late commitment read by its owner."""
+    reader, facts, extra, reason = _USUAL.get(template, (ANA, _LATE, {}, "step s of Deadlines: the moment"))
+    step = {"resolved": "~closed", "replanned": "~moved", "acknowledged": "~acknowledged"}.get(template, "")
+    more = {"step": step} if step else {}
+    return Sample(owed(template, reader.id, facts=facts, extra=extra, reasons=(reason,), **more), reader)
+
+
+def samples(template: str) -> Iterator[Sample]:
+    """What a template must survive before it is used."""
+    yield usual(template)
+    late, met = _LATE, {**_LATE, **_MET}
+    every: dict[str, object] = {
+        "by": "leo",
+        "asked_by": "ana",
+        "reason": "A reason.",
+        "next": _NEXT,
+        "why": "w",
+    }
+    for reader in (ANA, DANA, WINS):
+        yield Sample(owed(template, reader.id), reader)
+        yield Sample(owed(template, reader.id, facts=late, extra=every), reader)
+        yield Sample(owed(template, reader.id, facts=met, extra={"how": "met"}, kind="retraction"), reader)
+    yield Sample(owed(template, facts={**late, "status": "cancelled"}, extra={"how": "cancelled"}), ANA)
+    handed = {"from_owner": "leo", "to_owner": "ana"}
+    yield Sample(owed(template, extra=handed), ANA)
+    yield Sample(owed(template, "leo", extra=handed), Reader("leo", "Leo Brandt"))
+    moved = {"from": "2026-11-30T16:00:00.000Z", "to": "2026-11-27T16:00:00.000Z", "by": "ana", "reason": ""}
+    yield Sample(owed(template, extra=moved), ANA)
+    bare = owed(
+        template, facts={"due_at": None, "told": [], "description": "", "note": "", "progress": 0, "url": ""}
+    )
+    yield Sample(bare, ANA)

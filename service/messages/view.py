@@ -1,0 +1,199 @@
+"""What a template may say: plain words, dates already in the reader's zone, names for ids. All of it is cleaned.
+
+Names here are public: templates are written against them (`README`, "Your own words"). Values are text, numbers,
+booleans, and lists and mappings of these; text is empty where nothing is known. Total: any facts give variables.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from service.core.effects import Owed
+from service.core.message import Reader
+from service.messages.clean import line, prose, url
+from service.messages.times import Times, between, count, instant
+
+# The history of one commitment in a mail; the page behind it has all of it.
+TOLD_MAX = 6
+
+# Built-in steps that tell everyone who was told before (core/closing.py, core/rules/answers.py).
+_CLOSING_STEPS = frozenset({"~closed", "~moved", "~acknowledged"})
+
+_DEPTH_MAX = 5
+
+NameOf = Callable[[str], str]
+
+
+def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
+    """Everything a template can use for this notification and this reader."""
+    facts, times = owed.facts, Times(reader.time_zone, owed.decided_at)
+    name = _namer(name_of)
+    return {
+        **_subject(facts, reader, name),
+        **_dates(facts, times, owed.decided_at),
+        **_extra(owed, times, name),
+        "told": _told(facts, reader, times, name),
+        "reader": line(reader.name or reader.id),
+        "is_channel": owed.to.startswith("channel:"),
+        "is_retraction": owed.kind == "retraction",
+        "policy": line(owed.policy),
+        "step": line(owed.extra.get("step") or owed.step),
+        "reasons": _reasons(owed, reader),
+    }
+
+
+def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[str, object]:
+    owner = _text(facts.get("owner"))
+    return {
+        "title": line(_text(facts.get("title")) or _text(facts.get("id")) or "(no title)"),
+        "description": prose(_text(facts.get("description"))),
+        "note": prose(_text(facts.get("note"))),
+        "url": url(_text(facts.get("url"))),
+        "kind": line(_text(facts.get("kind"))),
+        "importance": line(_text(facts.get("importance"))),
+        "status": line(_text(facts.get("status"))),
+        "progress": _number(facts.get("progress")),
+        "confidence": _number(facts.get("confidence")),
+        "slips": _number(facts.get("slips")),
+        "owner": name(owner) or "nobody",
+        "team": name(_text(facts.get("team"))),
+        "is_yours": bool(owner) and owner == reader.id,
+    }
+
+
+def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str, object]:
+    """When it is due, as parts and as the end of a sentence: `is due in 3 days`, `was due 2 hours ago`."""
+    due, closed = instant(facts.get("due_at")), instant(facts.get("closed_at"))
+    is_closed = facts.get("status") in {"met", "cancelled", "no_date"}
+    is_late = due is not None and due <= now and not is_closed
+    dates: dict[str, object] = {
+        "due": times.full(due) if due else "no date",
+        "due_short": times.short(due) if due else "no date",
+        "due_in": times.away(due) if due else "",
+        "is_due": "has no date",
+        "has_due": due is not None,
+        "is_late": is_late,
+        "is_closed": is_closed,
+        "on_time": facts.get("on_time") is True,
+        "closed": times.full(closed) if closed else "",
+        "margin": "",
+    }
+    if due:
+        dates["is_due"] = f"{'was' if due <= now else 'is'} due {times.away(due)}"
+    if due and closed and abs((closed - due).total_seconds()) >= 1:
+        early = closed < due
+        dates["margin"] = f"{between(*sorted((due, closed)))} {'before' if early else 'after'} it was due"
+    return dates
+
+
+def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
+    """What the decision adds for its template (core: `extra`); every key is there, empty when it was not given."""
+    extra, due = owed.extra, instant(owed.facts.get("due_at"))
+    before, after = instant(extra.get("from")), instant(extra.get("to")) or due
+    by, later = _text(extra.get("by")), extra.get("next")
+    later = later if isinstance(later, Mapping) else {}
+    next_at = instant(later.get("at"))
+    who = later.get("to")
+    return {
+        "by": name(by),
+        "by_owner": bool(by) and by == owed.facts.get("owner"),
+        "how": line(_text(extra.get("how")) or _text(owed.facts.get("status"))),
+        "reason": prose(_text(extra.get("reason"))),
+        "moved_from": times.full(before) if before else "",
+        "moved_from_short": times.short(before) if before else "",
+        "moved_to": times.full(after) if after else "",
+        "moved_to_short": times.short(after) if after else "",
+        "is_earlier": before is not None and after is not None and after < before,
+        "from_owner": name(_text(extra.get("from_owner"))),
+        "to_owner": name(_text(extra.get("to_owner"))),
+        "to_you": bool(extra.get("to_owner")) and extra.get("to_owner") == owed.to,
+        "asked_by": name(_text(extra.get("asked_by"))),
+        "why": prose(_text(extra.get("why"))),
+        "next_at": times.full(next_at) if next_at else "",
+        "next_to": [name(_text(to)) for to in who if _text(to)] if isinstance(who, list | tuple) else [],
+        "extra": _plain(extra),
+    }
+
+
+def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameOf) -> list[object]:
+    """Who else has been told of it, in order; `knows` says whether they were told that it was missed."""
+    told = facts.get("told")
+    lines: list[object] = []
+    for one in told if isinstance(told, list | tuple) else ():
+        at = instant(one.get("at")) if isinstance(one, Mapping) else None
+        to = _text(one.get("to")) if at else ""
+        if at and to and to != reader.id:
+            words = "told that it was missed" if one.get("after") is True else "reminded"
+            lines.append({"name": name(to), "what": words, "at": times.short(at)})
+    return lines[-TOLD_MAX:]
+
+
+def card(view: Mapping[str, object]) -> dict[str, object]:
+    """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
+    if view["is_closed"]:
+        done = "Done on time" if view["on_time"] else "Done"
+        word, tone = {"met": (done, "good"), "cancelled": ("Cancelled", "quiet")}.get(
+            str(view["status"]), ("No date", "quiet")
+        )
+    elif not view["has_due"]:
+        word, tone = "No date", "quiet"
+    else:
+        tone = "late" if view["is_late"] else "ahead"
+        word = f"{'Was due' if view['is_late'] else 'Due'} {view['due_in']}"
+    is_over = view["has_due"] and (view["is_closed"] or view["is_late"])
+    rows = [("Was due" if is_over else "Due", view["due"])]
+    rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
+    progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
+    if progress and not view["is_closed"]:
+        rows.append(("Progress", f"{progress} %"))
+    if isinstance(slips, int) and slips > 0:
+        rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
+    return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
+
+
+def _namer(name_of: NameOf) -> NameOf:
+    def name(id_: str) -> str:
+        if id_.startswith("channel:"):
+            return line(f"the channel {id_.removeprefix('channel:')}", 120)
+        return line(name_of(id_) or id_, 120) if id_ else ""
+
+    return name
+
+
+def _reasons(owed: Owed, reader: Reader) -> list[str]:
+    """Why this reader gets it: what it is to them, then what the decision says."""
+    if owed.template == "unroutable":
+        mine = ["You are the fallback contact."]
+    elif owed.facts.get("owner") == reader.id:
+        mine = ["It is yours."]
+    elif owed.step in _CLOSING_STEPS:
+        mine = ["You were told about it earlier."]
+    else:
+        mine = []
+    return mine + [_sentence(line(reason, 600)) for reason in owed.reasons]
+
+
+def _sentence(text: str) -> str:
+    """Reasons are written in the middle of a sentence; here each one begins and ends its own."""
+    ends = text.endswith((".", "!", "?", "…"))
+    return text[:1].upper() + text[1:] + ("" if ends or not text else ".")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else 0
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """Anything from an event as cleaned plain data."""
+    if isinstance(value, str):
+        return prose(value)
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if depth < _DEPTH_MAX and isinstance(value, Mapping):
+        return {line(key, 80): _plain(item, depth + 1) for key, item in list(value.items())[:50]}
+    if depth < _DEPTH_MAX and isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value[:50]]
+    return ""

@@ -1,0 +1,118 @@
+"""calendars.yaml: working hours by weekday and company days off, compiled into core's Hours.
+
+Public holidays come with a later version: `country` is accepted, and said to have no effect yet.
+"""
+
+import re
+from datetime import date, time
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, RootModel
+
+from service.core.directory import Hours
+from service.settings.check import Strict, check, wrong
+from service.settings.document import Document
+from service.settings.problems import did_you_mean
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_HOURS_HINT = 'write it as in mon-fri: "09:00-17:00"'
+
+
+def days_of(text: str) -> list[int]:
+    """`mon-fri` is 0 to 4, `fri-mon` goes over the weekend, `mon` and `mon, wed` are those days."""
+    days: list[int] = []
+    for part in text.lower().split(","):
+        first, _, last = part.strip().partition("-")
+        ends = [end.strip() for end in (first, last or first)]
+        for end in ends:
+            if end not in DAYS:
+                hint = did_you_mean(end, DAYS)
+                hint = hint if hint.startswith("did") else _HOURS_HINT
+                raise wrong(f"`{end}` is not a day of the week", hint)
+        start, stop = (DAYS.index(end) for end in ends)
+        days += [(start + offset) % 7 for offset in range((stop - start) % 7 + 1)]
+    return days
+
+
+def span_of(text: str) -> tuple[time, time]:
+    """`09:00-17:00`; the end is later on the same day."""
+    match = _SPAN.fullmatch(text.strip())
+    if not match:
+        raise wrong(f"`{text[:40]}` is not a span of hours", _HOURS_HINT)
+    open_h, open_m, close_h, close_m = (int(number) for number in match.groups())
+    try:
+        opens, closes = time(open_h, open_m), time(close_h, close_m)
+    except ValueError:
+        raise wrong(f"`{text}` holds a time that no clock shows", _HOURS_HINT) from None
+    if closes <= opens:
+        raise wrong(f"`{text}` ends before it begins", "working hours end on the day they begin")
+    return opens, closes
+
+
+def _hours(hours: dict[str, str]) -> dict[str, str]:
+    taken: dict[int, str] = {}
+    for days, span in hours.items():
+        span_of(span)
+        for day in days_of(days):
+            if day in taken:
+                raise wrong(f"{DAYS[day]} is in `{taken[day]}` and in `{days}`", "give each day once")
+            taken[day] = days
+    return hours
+
+
+def _dates(days: list[str]) -> list[str]:
+    for day in days:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise wrong(f"`{day[:40]}` is not a date", 'write it as in "2026-12-24"') from None
+    return days
+
+
+class CalendarModel(Strict):
+    """Working hours; days that are not named are off."""
+
+    hours: Annotated[dict[str, str], AfterValidator(_hours)] | None = Field(
+        None,
+        min_length=1,
+        description="Days and hours; without it those of `default`.",
+        examples=[{"mon-thu": "09:00-18:00", "fri": "09:00-15:00"}],
+    )
+    off: Annotated[list[str], AfterValidator(_dates)] = Field(
+        [], description="Company days off, as ISO dates."
+    )
+    country: str | None = Field(None, description="Public holidays; comes with a later version.")
+    subdivision: str | None = Field(None, description="Region of the country; comes with a later version.")
+
+
+class CalendarsModel(RootModel[dict[str, CalendarModel]]):
+    """Calendars by name; `default` is everybody's who names none."""
+
+
+def read_calendars(document: Document) -> dict[str, Hours]:
+    """Every calendar of the file, and `default` always."""
+    model = check(document, CalendarsModel, value=document.data if document.data is not None else {})
+    if model is None:  # the names still count, so that nobody's calendar is reported as missing
+        return dict.fromkeys(
+            ["default", *(document.data if isinstance(document.data, dict) else ())], Hours()
+        )
+    default = model.root.get("default")
+    usual = _week(default.hours) if default and default.hours else Hours().week
+    calendars = {"default": Hours(usual)}
+    for name, calendar in model.root.items():
+        for key in ("country", "subdivision"):
+            if getattr(calendar, key):
+                message = f"`{key}` has no effect yet: public holidays come with a later version"
+                document.warn((name, key), message, "list them in `off`")
+        off = frozenset(date.fromisoformat(day) for day in calendar.off)
+        calendars[name] = Hours(_week(calendar.hours) if calendar.hours else usual, off)
+    return calendars
+
+
+def _week(hours: dict[str, str]) -> tuple[tuple[time, time] | None, ...]:
+    week: list[tuple[time, time] | None] = [None] * 7
+    for days, span in hours.items():
+        for day in days_of(days):
+            week[day] = span_of(span)
+    return tuple(week)

@@ -1,0 +1,152 @@
+"""What a condition may look at, by example, and the check that its names are there.
+
+The shape is core's view (`core/view.py`); instants are ISO text in UTC, so that texts compare as instants do. A test
+keeps both pages equal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import nodes
+
+from service.settings.problems import did_you_mean
+from service.settings.sandbox import Refused
+
+# What every expression sees, by example; the shape is core's view, instants are ISO text in UTC.
+SAMPLE: dict[str, Any] = {
+    "commitment": {
+        "id": "deadline/c1",
+        "family": "deadline",
+        "title": "Send the proposal",
+        "owner": "ana",
+        "team": "east",
+        "kind": "",
+        "importance": "normal",
+        "description": "",
+        "url": "",
+        "deal_id": "",
+        "goal_id": "",
+        "progress": 0,
+        "confidence": 0,
+        "note": "",
+        "status": "open",
+        "due_at": "2026-11-24T16:00:00.000Z",
+        "due_on": "",
+        "slips": 0,
+        "opened_at": "2026-11-20T09:00:00.000Z",
+        "closed_at": "2026-11-24T15:00:00.000Z",
+        "on_time": True,
+        "escalated": False,
+        "told": [{"to": "ana", "step": "s", "policy": "p", "at": "2026-11-24T15:00:00.000Z", "after": False}],
+        "cycle": 1,
+        "changed": 1,
+    },
+    "owner": {
+        "id": "ana",
+        "manager": "dana",
+        "teams": ["east"],
+        "roles": ["rep"],
+        "time_zone": "Europe/Madrid",
+    },
+    "team": {"id": "east", "lead": "dana"},
+    "event": {
+        "type": "deadline.met",
+        "data": {  # what any event of a deadline may carry
+            "commitment_id": "c1",
+            "subject_id": "deadline/c1",
+            "title": "Send the proposal",
+            "owner": "ana",
+            "team": "east",
+            "kind": "",
+            "importance": "normal",
+            "description": "",
+            "url": "",
+            "deal_id": "",
+            "goal_id": "",
+            "due_at": "2026-11-24T16:00:00Z",
+            "due_on": "2026-11-24",
+            "at": "2026-11-24T15:00:00Z",
+            "until": "2026-11-25T09:00:00Z",
+            "by": "ana",
+            "reason": "",
+            "percent": 0,
+            "confidence": 3,
+            "note": "",
+            "via": "link",
+            "as_of": 1,
+        },
+    },
+}
+# Values that a comparison with a text can only mean one of.
+VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("commitment", "importance"): ("low", "normal", "high"),
+    ("commitment", "status"): ("open", "met", "cancelled", "no_date", "stub"),
+}
+
+
+def check_names(tree: nodes.Expr, has_event: bool) -> None:
+    """Every name and attribute is in the view, and texts compared with a closed list are on it."""
+    for found in [tree, *tree.find_all(nodes.Name)]:
+        if isinstance(found, nodes.Name) and found.name not in SAMPLE:
+            raise Refused(f"there is no `{found.name}` here", found.lineno, did_you_mean(found.name, SAMPLE))
+        if isinstance(found, nodes.Name) and found.name == "event" and not has_event:
+            hint = "use it in the `when` of a reaction"
+            raise Refused("a step is about time: it has no `event`", found.lineno, hint)
+    whole = nodes.Tuple([tree], "load", lineno=1)
+    for access in whole.find_all(nodes.Getattr):
+        _check_access(access)
+    for item in whole.find_all(nodes.Getitem):
+        _check_access(item)
+    for comparison in whole.find_all(nodes.Compare):
+        _check_comparison(comparison)
+
+
+def _check_access(access: nodes.Getattr | nodes.Getitem) -> None:
+    path = _path(access)
+    if path is None:
+        return
+    here: Any = SAMPLE
+    for part in path[:-1]:
+        here = here.get(part) if isinstance(here, Mapping) else None
+    if isinstance(here, Mapping) and path[-1] not in here:
+        owner = ".".join(path[:-1])
+        column = access.lineno + (1 if isinstance(access, nodes.Getattr) else 0)
+        raise Refused(f"`{owner}` has no `{path[-1]}`", column, did_you_mean(path[-1], here))
+    if here is not None and not isinstance(here, Mapping | list) and isinstance(access, nodes.Getattr):
+        raise Refused(f"`{'.'.join(path[:-1])}` has nothing inside", access.lineno + 1)
+
+
+def _check_comparison(comparison: nodes.Compare) -> None:
+    for operand in comparison.ops:
+        for left, right in ((comparison.expr, operand.expr), (operand.expr, comparison.expr)):
+            known = VALUES.get(_path(left) or ())
+            texts = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
+            for item in texts:
+                if (
+                    known
+                    and isinstance(item, nodes.Const)
+                    and isinstance(item.value, str)
+                    and item.value not in known
+                ):
+                    name = ".".join(_path(left) or ())
+                    hint = did_you_mean(item.value, known)
+                    raise Refused(f"`{name}` is never `{item.value}`", item.lineno, hint)
+
+
+def _path(node: nodes.Node) -> tuple[str, ...] | None:
+    """`("commitment", "owner")` for `commitment.owner` and `commitment["owner"]`; None for anything else."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, nodes.Getattr):
+            parts.append(node.attr)
+        elif (
+            isinstance(node, nodes.Getitem)
+            and isinstance(node.arg, nodes.Const)
+            and isinstance(node.arg.value, str)
+        ):
+            parts.append(node.arg.value)
+        elif isinstance(node, nodes.Name):
+            return (node.name, *reversed(parts))
+        else:
+            return None
+        node = node.node

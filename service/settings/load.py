@@ -1,0 +1,246 @@
+"""The folder `config/` as Settings: everything read, checked together, all problems at once.
+
+The only place that knows which files there are. Must not open a connection: a configuration that loads here may
+still name a server that is down, and `doctor` says so.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from service.core.directory import Directory
+from service.core.policy import PolicyBook
+from service.settings import channels as channels_file
+from service.settings import service as service_file
+from service.settings.address_book import build_book
+from service.settings.calendars import read_calendars
+from service.settings.channels import ChannelSettings, EmailChannel, read_channels
+from service.settings.check import check, wrong
+from service.settings.document import Document
+from service.settings.environment import expand, override, refuse_references
+from service.settings.graph import build_graph, pin_graph
+from service.settings.model import Settings
+from service.settings.people import DirectoryModel
+from service.settings.policies import compile_policy, pin
+from service.settings.policy_checks import Surroundings, check_policy, check_recipient
+from service.settings.policy_model import PolicyModel
+from service.settings.problems import ConfigError, Problem, Report, did_you_mean
+from service.settings.recipients import recipients
+from service.settings.service import ServiceSettings
+from service.settings.yaml_reader import read
+
+# Templates of the contract (design: "Templates shipped"); messages passes what it really has.
+SHIPPED_TEMPLATES = frozenset(
+    {
+        *(
+            "reminder",
+            "missed",
+            "offer_help",
+            "escalated",
+            "resolved",
+            "replanned",
+            "kept",
+            "deal_won",
+            "milestone",
+        ),
+        *("kudos", "checkin_ask", "checkin_missed", "digest", "unroutable"),
+    }
+)
+FILES = ("followthrough.yaml", "channels.yaml", "directory.yaml", "calendars.yaml")
+LATER_FILES = {"cadences.yaml": "check-ins come with a later version"}
+
+
+def load(
+    config_dir: Path, env: Mapping[str, str], template_names: Collection[str] = SHIPPED_TEMPLATES
+) -> Settings:
+    """The settings, with their warnings; ConfigError carries every error of every file.
+
+    `env` is the environment (`${VAR}` and overrides), `template_names` what a step's `template` may name.
+    """
+    settings, report = examine(config_dir, env, template_names)
+    report.raise_errors()
+    assert settings is not None
+    return settings
+
+
+def examine(
+    config_dir: Path, env: Mapping[str, str], template_names: Collection[str] = SHIPPED_TEMPLATES
+) -> tuple[Settings | None, Report]:
+    """What `validate` prints: every error and warning, and the settings when there is no error."""
+    folder = _Folder(config_dir, Report())
+    if not config_dir.is_dir():
+        hint = "name another with --config, or make one with `followthrough init`"
+        folder.report.errors.append(Problem(str(config_dir), 0, 0, "there is no such folder", hint))
+        return None, folder.report
+    folder.look_around()
+    settings = _examine(folder, env, template_names)
+    return (None if folder.report.errors else settings), folder.report
+
+
+class _Folder:
+    """The files of one configuration and the report about them."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        self.path, self.report = path, report
+
+    def read(self, name: str, *, optional: bool = True, shown_keys: frozenset[str] | None = None) -> Document:
+        shown = str(self.path / name)
+        if optional and not (self.path / name).exists():
+            return Document(shown, None, self.report, shown_keys=shown_keys)
+        return read(self.path / name, shown, self.report, shown_keys=shown_keys)
+
+    def policies(self) -> list[str]:
+        folder = self.path / "policies"
+        return sorted(f"policies/{found.name}" for found in folder.glob("*.yaml")) if folder.is_dir() else []
+
+    def look_around(self) -> None:
+        """Files that look like ours and are not read: a slip in a name must not switch a policy off silently."""
+        for found in sorted(self.path.iterdir()):
+            if found.name in LATER_FILES:
+                self._say(self.report.warnings, found, f"is not read yet: {LATER_FILES[found.name]}")
+            elif found.suffix in (".yaml", ".yml") and found.name not in FILES:
+                hint = did_you_mean(found.name, FILES)
+                self._say(self.report.warnings, found, "is not read", hint)
+        for found in sorted((self.path / "policies").glob("*.yml")):
+            self._say(self.report.errors, found, "is not read", f"name it {found.stem}.yaml")
+
+    @staticmethod
+    def _say(where: list[Problem], found: Path, message: str, hint: str = "") -> None:
+        where.append(Problem(str(found), 0, 0, message, hint))
+
+
+def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection[str]) -> Settings | None:
+    service_document = folder.read("followthrough.yaml", shown_keys=service_file.SHOWN_KEYS)
+    service = _service(service_document, env, folder.path)
+    zone = service.time_zone if service else "UTC"
+    channels_document = folder.read("channels.yaml", shown_keys=channels_file.SHOWN_KEYS)
+    channels = read_channels(channels_document, expand(channels_document, env, folder.path))
+    calendars_document = folder.read("calendars.yaml")
+    refuse_references(calendars_document)
+    calendars = read_calendars(calendars_document)
+
+    people_document = folder.read("directory.yaml", optional=False)
+    refuse_references(people_document)
+    people = check(people_document, DirectoryModel) if people_document.data is not None else None
+    if people is None:
+        if not folder.report.errors:
+            people_document.error(
+                (), "there is nobody in it", "people: [{id: ana, name: Ana Ruiz, email: …}]"
+            )
+        people, graph = None, Directory({}, {}, calendars)
+    else:
+        graph = build_graph(people_document, people, calendars, channels, zone)
+        _check_domains(people_document, people, channels)
+
+    around = Surroundings(graph, set(channels), template_names) if people else None
+    if around and service:
+        _check_fallback(service_document, service, around)
+    live, pinned = _policies(folder, around)
+    if service is None or people is None:
+        return None
+    return Settings(
+        service=service,
+        channels=channels,
+        graph=graph,
+        book=build_book(people, zone),
+        policies=live,
+        warnings=folder.report.quiet_warnings(),
+        pinned_policies=pinned,
+        pinned_graph=pin_graph(graph),
+    )
+
+
+def _service(document: Document, env: Mapping[str, str], folder: Path) -> ServiceSettings | None:
+    data: Any = expand(document, env, folder)
+    if data is None:
+        data = {}
+    if isinstance(data, dict):
+        override(document, data, env, service_file.PATHS)
+    service = check(document, ServiceSettings, (), data)
+    if service and service.api_keys is None and not service.web.is_loopback:
+        document.error(
+            ("web", "listen"),
+            f"without api_keys it listens on this machine only, not on {service.web.listen}",
+            "add api_keys, or listen on 127.0.0.1",
+        )
+    return service
+
+
+def _check_domains(
+    document: Document, people: DirectoryModel, channels: Mapping[str, ChannelSettings]
+) -> None:
+    """A person whose address no mail channel may write to is found here, not at the first missed promise."""
+    for name, channel in channels.items():
+        if not isinstance(channel, EmailChannel) or not channel.domains:
+            continue
+        allowed = {domain.lower() for domain in channel.domains}
+        for index, person in enumerate(people.people):
+            domain = (person.email or "").rpartition("@")[2]
+            if name in person.channels and domain and domain not in allowed:
+                message = f"channel `{name}` may not write to {domain}"
+                document.error(
+                    ("people", index, "email"), message, f"its domains are {', '.join(sorted(allowed))}"
+                )
+
+
+def _check_fallback(document: Document, service: ServiceSettings, around: Surroundings) -> None:
+    path = ("fallback_contact",)
+    try:
+        names = recipients(service.fallback_contact).names
+    except type(wrong("")) as error:
+        context = error.context or {}
+        document.error(path, f"`fallback_contact`: {context['message']}", context["hint"])
+        return
+    for name in names:
+        if ":" not in name:
+            hint = "write it as in role:ops or person:ana"
+            document.error(path, f"`fallback_contact`: `{name}` is nobody when there is nobody", hint)
+        check_recipient(document, path, name, around)
+
+
+def _policies(folder: _Folder, around: Surroundings | None) -> tuple[PolicyBook, dict[str, bytes]]:
+    live, pinned = [], {}
+    files: dict[str, str] = {}
+    names = folder.policies()
+    for name in names:
+        document = folder.read(name)
+        refuse_references(document)
+        model = _policy(document, around)
+        if model is None:
+            continue
+        other = files.setdefault(model.policy, name)
+        if other != name:
+            document.error(
+                ("policy",), f"`{model.policy}` is the name of {other} as well", "give each its own name"
+            )
+        if folder.report.errors:
+            continue
+        content_hash, kept = pin(model, file=name, lines=_lines(document, model))
+        live.append(compile_policy(kept, content_hash))
+        pinned[content_hash] = kept
+    if not names:
+        folder.report.warnings.append(
+            Problem(str(folder.path / "policies"), 0, 0, "no policy: nobody is told anything")
+        )
+    return PolicyBook(tuple(live), {policy.hash: policy for policy in live}), pinned
+
+
+def _policy(document: Document, around: Surroundings | None) -> PolicyModel | None:
+    if document.data is None:
+        if not any(problem.file == document.file for problem in document.report.errors):
+            document.error((), "is empty", "delete it, or write a policy")
+        return None
+    model = check(document, PolicyModel)
+    if model and around:
+        check_policy(document, model, around)
+    return model
+
+
+def _lines(document: Document, model: PolicyModel) -> dict[str, list[int]]:
+    return {
+        "steps": [document.mark(("steps", i)).line for i in range(len(model.steps))],
+        "reactions": [document.mark(("reactions", i)).line for i in range(len(model.reactions))],
+    }
+
+
+__all__ = ["ConfigError", "Settings", "examine", "load"]

@@ -1,0 +1,24 @@
+"""What a loaded configuration is made of. `load.py` makes one; everybody else only reads it."""
+
+from dataclasses import dataclass, field
+
+from service.core.directory import Directory
+from service.core.policy import PolicyBook
+from service.settings.address_book import AddressBook
+from service.settings.channels import ChannelSettings
+from service.settings.problems import Problem
+from service.settings.service import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A configuration that can be used. Replaced whole at a reload, never changed."""
+
+    service: ServiceSettings
+    channels: dict[str, ChannelSettings]
+    graph: Directory
+    book: AddressBook
+    policies: PolicyBook
+    warnings: list[Problem]
+    pinned_policies: dict[str, bytes] = field(default_factory=dict)  # hash -> what to keep as policy:<hash>
+    pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>

@@ -1,0 +1,168 @@
+"""A policy as its author writes it: a timeline around a moment, and reactions to events. One policy a file.
+
+The language's reference is README ("Policies") and the JSON Schema made from this page. What is checked here needs
+one file only; names of people, teams, channels and templates are checked in `policy_checks.py`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
+
+from service.core.events import EVENTS, INTERNAL
+from service.core.policy import FIRINGS_MAX
+from service.settings import durations
+from service.settings.check import Line, Strict, wrong
+from service.settings.problems import did_you_mean
+from service.settings.recipients import Notify
+
+# What a later version knows: `for` and its moments.
+MOMENTS = {"deadline": ("due",)}
+_LATER_FAMILIES = ("deal", "checkin", "goal")
+
+
+def _family(value: object) -> object:
+    if value in _LATER_FAMILIES:
+        raise wrong(f"`for: {value}` comes with a later version", "write `for: deadline`")
+    if value not in MOMENTS:
+        raise wrong(f"`{str(value)[:40]}` is nothing a policy can be for", did_you_mean(value, MOMENTS))
+    return value
+
+
+def _mode(value: object) -> object:
+    if value == "canary":
+        raise wrong(
+            "`mode: canary` comes with a later version", "write `mode: shadow` to decide without sending"
+        )
+    return value
+
+
+def _at(value: object) -> object:
+    return durations.at(_words(value)).text
+
+
+def _duration(value: object) -> object:
+    return durations.duration(_words(value)).text
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise wrong(f"`{value}` is not a time in words", "write it as in `2 days`")
+    return value
+
+
+def _event_type(value: str) -> str:
+    known = [
+        name
+        for name in EVENTS
+        if name not in INTERNAL and name.partition(".")[0] in ("deadline", "commitment")
+    ]
+    if value in known:
+        return value
+    raise wrong(f"`{value[:60]}` is no event of a deadline", did_you_mean(value, known))
+
+
+At = Annotated[
+    str,
+    BeforeValidator(_at),
+    Field(
+        description="When, relative to the moment.",
+        examples=["3 days before", "the moment", "16:00 on the day before"],
+    ),
+]
+Duration = Annotated[
+    str,
+    BeforeValidator(_duration),
+    Field(examples=["2 days", "90 minutes"], description="N seconds, minutes, hours, days or weeks."),
+]
+StepId = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Expression = Annotated[
+    str, Field(min_length=1, description="A condition over commitment, owner, team and event.")
+]
+Urgency = Literal["low", "normal", "high"]
+Visibility = Literal["private", "team", "public"]
+
+
+class RepeatModel(Strict):
+    every: Duration
+    times: StrictInt = Field(ge=1, le=FIRINGS_MAX, description="More rounds after the first.")
+
+
+class StepModel(Strict):
+    """One rung: at this time these people are told."""
+
+    id: StepId
+    at: At
+    notify: Notify
+    template: str | None = Field(None, description="Without it: reminder before, missed and escalated after.")
+    until: Literal["done", "acknowledged", "acknowledged by all"] | None = Field(
+        None,
+        description="What makes it unnecessary; without it `done` before the moment, `acknowledged` after.",
+    )
+    skip_if: Expression | None = None
+    repeat: RepeatModel | None = None
+    urgency: Urgency = "normal"
+    visibility: Visibility | None = Field(None, description="Without it: private.")
+
+
+class ReactionModel(Strict):
+    """When this event happens, these people are told."""
+
+    id: StepId
+    on: Annotated[str, AfterValidator(_event_type)] = Field(examples=["deadline.met"])
+    when: Expression | None = None
+    notify: Notify
+    template: str
+    urgency: Urgency = "normal"
+    visibility: Visibility = "team"
+
+
+class AcknowledgeModel(Strict):
+    """How long an "I'm on it" holds the ladder, and how often."""
+
+    expires: Duration = "2 days"
+    times: StrictInt = Field(2, ge=0, le=100)
+
+
+class SnoozeModel(Strict):
+    at_most: Duration = "3 days"
+    times: StrictInt = Field(2, ge=0, le=100)
+
+
+class LateModel(Strict):
+    """After an outage: a step later than this is recorded, not sent."""
+
+    skip_after: Duration = "1 day"
+
+
+class LimitsModel(Strict):
+    messages: StrictInt = Field(50, ge=1, le=1000, description="Per commitment, over all steps.")
+
+
+def _not_none(value: object) -> object:
+    return {} if value is None else value
+
+
+class PolicyModel(Strict):
+    """A policy: it must read like the sentence a sales manager would say."""
+
+    policy: StepId = Field(description="Its name, for ever.")
+    title: Line | None = None
+    for_: Annotated[Literal["deadline"], BeforeValidator(_family)] = Field(alias="for")
+    moment: Literal["due"] = "due"
+    when: Expression | None = Field(
+        None, description="Which commitments it is about; without it all of them."
+    )
+    steps: list[StepModel] = Field([], description="The timeline, in any order.")
+    reactions: list[ReactionModel] = Field([])
+    acknowledge: Annotated[AcknowledgeModel, BeforeValidator(_not_none)] = AcknowledgeModel()
+    snooze: Annotated[SnoozeModel, BeforeValidator(_not_none)] = SnoozeModel()
+    late: Annotated[LateModel, BeforeValidator(_not_none)] = LateModel()
+    limits: Annotated[LimitsModel, BeforeValidator(_not_none)] = LimitsModel()
+    quiet: Literal["respect", "pass"] | None = Field(
+        None, description="Quiet hours; come with a later version."
+    )
+    mode: Annotated[Literal["live", "shadow"], BeforeValidator(_mode)] = "live"
+
+    @property
+    def firings(self) -> int:
+        return sum(1 + (step.repeat.times if step.repeat else 0) for step in self.steps)

@@ -1,0 +1,159 @@
+"""followthrough.yaml: where the service keeps things, where it listens, who may send it events.
+
+Names and defaults are a contract (README, "Settings"). Secrets are SecretStr: call `.get_secret_value()` where they
+are used, never where they are logged. Must not open, connect or resolve anything.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from service.settings.check import Id, Strict, wrong
+from service.settings.zones import TimeZone
+
+# Short keys can be guessed: 16 characters of a token generator are 96 bits.
+API_KEY_CHARS_MIN = 16
+# HMAC-SHA256 wants a key as long as its output.
+SIGNING_KEY_CHARS_MIN = 32
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
+
+
+def _listen(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise wrong(f"`{value}` is not an address to listen on", "write host:port, as in 127.0.0.1:8080")
+    return value
+
+
+def _public_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        port_is_valid = url.port is None or url.port > 0
+    except ValueError:
+        raise wrong("this is not a URL", "write it as in https://followthrough.example.com") from None
+    if url.scheme not in ("http", "https") or not url.hostname or not port_is_valid:
+        raise wrong(
+            "this is not a URL that a browser can open", "write it as in https://followthrough.example.com"
+        )
+    if url.username or url.password or url.query or url.fragment:
+        raise wrong("a public URL has no user, query or fragment", f"write {url.scheme}://{url.hostname}")
+    return value.rstrip("/")
+
+
+def _event_log(value: str) -> str:
+    if value.startswith("kafka://"):
+        raise wrong("Kafka as the event log comes with a later version", "write `redis` for now")
+    if value != "redis":
+        raise wrong("this is not an event log", "write `redis`; the address of a server is `redis_url`")
+    return value
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(value.get_secret_value())
+        known = url.scheme in _REDIS_SCHEMES and bool(url.hostname or url.path)
+    except ValueError:
+        known = False
+    if not known:
+        raise wrong(
+            "this is not the URL of a Redis or Valkey server", "write it as in redis://127.0.0.1:6379/0"
+        )
+    return value
+
+
+def _long_enough(chars: int) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < chars:
+            raise wrong(
+                f"this key is shorter than {chars} characters", "make one with `openssl rand -base64 48`"
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class WebSettings(Strict):
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8080", description="host:port. Beyond loopback only with api_keys."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        "http://127.0.0.1:8080", description="How people reach the pages; links in messages begin with it."
+    )
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class ApiKey(Strict):
+    name: Id = Field(description="Who holds it; shown in the log.")
+    key: Annotated[SecretStr, _long_enough(API_KEY_CHARS_MIN)] = Field(
+        description="The key itself, or key_file."
+    )
+    scopes: list[Literal["emit", "read"]] = Field(min_length=1, description="What it may do.")
+
+
+class ServiceSettings(Strict):
+    """Settings of one installation."""
+
+    event_log: Annotated[str, AfterValidator(_event_log)] = Field(
+        "redis", description="Where events wait to be decided: `redis`."
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
+        None, description="A Redis or Valkey server; null is the embedded server in data_dir."
+    )
+    database_url: SecretStr | None = Field(None, description="null is SQLite in data_dir.")
+    data_dir: Path = Field(Path(".followthrough"), description="State and signing keys of this machine.")
+    web: WebSettings = WebSettings()
+    fallback_contact: str = Field("role:ops", description="Told when nobody else can be: any recipient.")
+    time_zone: TimeZone = Field("UTC", description="Of people who have none.")
+    api_keys: list[ApiKey] | None = Field(None, description="null is open, on loopback only.")
+    signing_keys: (
+        Annotated[list[Annotated[SecretStr, _long_enough(SIGNING_KEY_CHARS_MIN)]], BeforeValidator(_listed)]
+        | None
+    ) = Field(None, min_length=1, description="Sign the links, newest first; null makes one in data_dir.")
+    key_prefix: str = Field(
+        "ft",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+        description="Two installations on one server differ in it.",
+    )
+    durability: Literal["everysec", "fsync"] = Field(
+        "everysec", description="fsync: an accepted event survives a power cut of the Redis server."
+    )
+
+
+# Every path that `FOLLOWTHROUGH_…` can set.
+PATHS = tuple(
+    path
+    for name in ServiceSettings.model_fields
+    for path in ([f"web.{inner}" for inner in WebSettings.model_fields] if name == "web" else [name])
+)
+
+# Values of these keys may be shown in an error; any other may be a secret, or hold one.
+SHOWN_KEYS = frozenset(
+    {
+        *("event_log", "data_dir", "listen", "public_url", "fallback_contact", "time_zone", "name", "scopes"),
+        *("key_prefix", "durability", "key_file", "signing_keys_file", "redis_url_file", "database_url_file"),
+    }
+)

@@ -1,0 +1,168 @@
+"""Structured logs: lines for people on a terminal, JSON elsewhere, and no secret in either.
+
+`set_up()` once, at start; then `log = get_log()` anywhere and `log.info("event_name", key=value)`. Every event
+name is a row of `LOG_EVENTS`; a test finds a name without a row. Ids may be logged; names and texts may not.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import TextIO
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+LOG_EVENTS: dict[str, str] = {
+    # life of the process
+    "started": "the service is up; says where to look",
+    "stopping": "a stop was asked for; work in hand is finished first",
+    "stopped": "everything is stored, nothing of ours is left running",
+    "config_loaded": "a configuration is in force",
+    "config_refused": "a new configuration has mistakes; the old one stays in force",
+    "config_warning": "a configuration loads, but something in it is probably not meant",
+    "listening": "the web listens",
+    # store and shards
+    "store_started": "the embedded store was launched by this process",
+    "store_joined": "the embedded store of another process is used",
+    "store_down": "the store cannot be reached or refuses to write; nothing is acknowledged meanwhile",
+    "store_back": "the store answers again",
+    "store_full": "the store's memory is nearly used up",
+    "standby": "another process owns the shards; this one waits to take over",
+    "lease_taken": "this process owns the shards",
+    "lease_lost": "another process owns the shards now; this one stands by",
+    "shard_acquired": "a shard is owned: its epoch and where it goes on",
+    "fenced": "a newer owner holds the shard; this one lets go of it",
+    "rolled_back": "the store was behind what was committed: replayed from there",
+    "crash_loop": "three owners died at one place in the log: its events go one by one",
+    "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
+    # decisions
+    "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
+    "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
+    "dead_letter": "given up and kept with its reason",
+    "condition_failed": "a condition of a policy could not be computed; nobody is silenced by that",
+    "unroutable": "a notification has nobody to go to; the fallback contact is told",
+    "emits_published": "internal events were moved on",
+    # delivery
+    "delivered": "a message was handed to its channel",
+    "delivery_retried": "an attempt failed and will be made again",
+    "delivery_failed": "a message is given up on its channel",
+    "delivery_cancelled": "a message is no longer true and was not sent",
+    "delivery_waits": "not tried yet: a rate limit, a slow channel, or a breaker's probe goes first",
+    "delivery_taken": "another worker settled it first; nothing was recorded twice",
+    "delivery_unsettled": "its outcome could not be stored; it stays in the outbox",
+    "delivery_crashed": "an attempt ended in an error of ours; it counts as failed",
+    "already_sent": "a delivery with this key was settled before; not sent again",
+    "breaker_opened": "a channel fails too often and is left alone for a while",
+    "breaker_closed": "a channel works again",
+    "template_lost": "the pinned version of a template is not in the store; the built-in text is sent instead",
+    "template_broke": "a template failed; the built-in text was sent instead",
+    # the web
+    "request_failed": "a request ended in an error of ours",
+    "task_failed": "a background task ended in an error of ours",
+}
+
+HIDDEN = "…"
+_SECRET_KEY = re.compile(
+    r"(?i)token|secret|passw|authori[sz]ation|api_?key|signing_?key|cookie|credential|signature"
+)
+_SECRET_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/\"']*@"), rf"\1{HIDDEN}@"),  # userinfo of a URL
+    (re.compile(r"(/a/)[A-Za-z0-9_.=~%-]+"), rf"\1{HIDDEN}"),  # a signed link
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"), rf"\1 {HIDDEN}"),
+    # A key and its value inside a sentence: `password=…`, `"token": "…"`.
+    (
+        re.compile(r"(?i)\b(\w*(?:token|secret|password|api_?key)\w*)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;})]+"),
+        rf"\1\2{HIDDEN}",
+    ),
+    # Vendors' own marks: Slack tokens, webhook secrets, and addresses whose path is the secret.
+    (re.compile(r"\bxox[a-z]-[A-Za-z0-9-]+|\bxapp-[A-Za-z0-9-]+|\bwh(?:sec|sk)_[A-Za-z0-9+/=]+"), HIDDEN),
+    (re.compile(r"(hooks\.slack\.com/)[^\s\"']+"), rf"\1{HIDDEN}"),
+    (re.compile(r"([?&]sig=)[^\s&\"']+"), rf"\1{HIDDEN}"),
+)
+_DEPTH_MAX = 8  # deeper values are shown as text; a log line is no data store
+
+
+def redact_text(text: str) -> str:
+    """`text` without what looks like a secret, wherever it stands in it."""
+    for pattern, instead in _SECRET_TEXT:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _redacted(value: object, depth: int = 0) -> object:
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, Mapping) and depth < _DEPTH_MAX:
+        return {str(k): _redact_named(str(k), v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and depth < _DEPTH_MAX:
+        return [_redacted(item, depth + 1) for item in value]
+    return redact_text(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+
+
+def _redact_named(name: str, value: object, depth: int = 0) -> object:
+    is_secret = (
+        _SECRET_KEY.search(name) is not None and not isinstance(value, bool) and value not in (None, "")
+    )
+    return HIDDEN if is_secret else _redacted(value, depth)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """The processor that hides secrets, by their keys' names and their looks. Comes after tracebacks are text."""
+    return {name: _redact_named(name, value) for name, value in event.items() if not name.startswith("_")} | {
+        name: value for name, value in event.items() if name.startswith("_")
+    }
+
+
+def set_up(level: str = "info", *, json: bool | None = None, stream: TextIO | None = None) -> None:
+    """Send every log of this process, ours and the libraries', to `stream` (default: standard error).
+
+    `json` None means: lines for people when the stream is a terminal, JSON otherwise. May be called again.
+    """
+    out = sys.stderr if stream is None else stream
+    as_json = not out.isatty() if json is None else json
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
+        if as_json
+        # Not Rich's traceback: it prints local variables, and those hold secrets.
+        else structlog.dev.ConsoleRenderer(
+            colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[redact, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # Theirs would print past us.
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.getLogger(
+        "uvicorn.access"
+    ).disabled = True  # `/metrics` counts requests; paths hold signed links.
+
+
+def get_log() -> FilteringBoundLogger:
+    """A logger; cheap, take one at the top of a module."""
+    log: FilteringBoundLogger = structlog.get_logger()
+    return log

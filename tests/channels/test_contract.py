@@ -1,0 +1,200 @@
+"""What every channel promises, whatever is at its other end. A channel joins by a `Rig` of its own.
+
+The rig plays the vendor: it accepts, refuses, hangs and breaks as told, and keeps books of what it took.
+"""
+
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+import structlog
+
+from service.channels.contract import Channel, ChannelError
+from service.channels.email import EmailChannel
+from service.channels.smtp import Server
+from tests.channels.samples import ANA, MESSAGE, SENDER, owed
+from tests.channels.sink import CERTIFICATE, DROP, HANG, Reply, Sink
+
+
+class Rig(Protocol):
+    channel: Channel
+    address: str
+    secrets: tuple[str, ...]
+
+    def behave(self) -> None: ...
+    def refuse_for_now(self) -> None: ...
+    def refuse_for_good(self) -> None: ...
+    def refuse_address(self) -> None: ...
+    def hang(self) -> None: ...
+    def break_before(self) -> None: ...
+    def break_after_acceptance(self) -> None: ...
+    def taken(self) -> list[bytes]: ...
+
+
+class EmailRig:
+    """Mail against a sink; with a password, so that there is a secret to leak."""
+
+    address = ANA
+    secrets = ("s3cret-pass", "ft-user", ANA)
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        trusted = ssl.create_default_context(cafile=str(CERTIFICATE))
+        server = Server("localhost", sink.port, username="ft-user", password="s3cret-pass", tls=trusted)
+        self.channel = EmailChannel(server, SENDER, send_s_max=0.5)
+
+    def behave(self) -> None:
+        self.sink.on.clear()
+
+    def refuse_for_now(self) -> None:
+        self.sink.on["RCPT"] = [Reply(f"451 4.7.1 greylisted {ANA} for user ft-user s3cret-pass")]
+
+    def refuse_for_good(self) -> None:
+        self.sink.on["BODY"] = [Reply("554 5.6.0 no")]
+
+    def refuse_address(self) -> None:
+        self.sink.on["RCPT"] = [Reply(f"550 5.1.1 <{ANA}>: no such user")]
+
+    def hang(self) -> None:
+        self.sink.on["MAIL"] = [HANG]
+
+    def break_before(self) -> None:
+        self.sink.on["RCPT"] = [DROP, DROP]  # One old connection that broke is replaced unnoticed.
+
+    def break_after_acceptance(self) -> None:
+        self.sink.on["BODY"] = [DROP]
+
+    def taken(self) -> list[bytes]:
+        return [mail.body for mail in self.sink.mails]
+
+
+@pytest.fixture(params=["email"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    async with Sink(tls=True, auth=True) as sink:
+        rig = EmailRig(sink)
+        yield rig
+        await rig.channel.close()
+
+
+async def failure_of(rig: Rig) -> ChannelError:
+    with pytest.raises(ChannelError) as caught:
+        await rig.channel.send(owed(), MESSAGE, rig.address)
+    return caught.value
+
+
+async def test_a_message_arrives(rig: Rig) -> None:
+    await rig.channel.send(owed(), MESSAGE, rig.address)
+
+    assert len(rig.taken()) == 1
+
+
+async def test_every_attempt_of_one_notification_is_byte_for_byte_equal(rig: Rig) -> None:
+    for attempt in range(3):
+        await rig.channel.send(owed(attempt=attempt), MESSAGE, rig.address)
+
+    first, *others = rig.taken()
+    assert others == [first, first]
+
+
+async def test_a_refusal_for_now_may_be_tried_again(rig: Rig) -> None:
+    rig.refuse_for_now()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.bounced, error.is_unknown, error.is_outage) == (False, False, False, False)
+
+
+async def test_a_refusal_for_good_is_permanent_and_no_bounce(rig: Rig) -> None:
+    rig.refuse_for_good()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.bounced) == (True, False)
+
+
+async def test_an_address_that_does_not_exist_is_a_bounce(rig: Rig) -> None:
+    rig.refuse_address()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.bounced) == (True, True)
+
+
+async def test_a_vendor_who_hangs_is_given_up_within_the_deadline_as_an_outage(rig: Rig) -> None:
+    rig.hang()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.is_unknown, error.is_outage) == (False, False, True)
+
+
+async def test_a_connection_that_breaks_early_is_an_outage_with_a_known_outcome(rig: Rig) -> None:
+    rig.break_before()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.is_unknown, error.is_outage) == (False, False, True)
+    assert rig.taken() == []
+
+
+async def test_a_connection_that_breaks_after_acceptance_is_said_to_be_unknown(rig: Rig) -> None:
+    rig.break_after_acceptance()
+
+    error = await failure_of(rig)
+
+    assert (error.permanent, error.is_unknown) == (False, True)
+    assert len(rig.taken()) == 1
+
+
+async def test_after_any_failure_the_next_message_arrives(rig: Rig) -> None:
+    for break_it in (
+        rig.refuse_for_now,
+        rig.refuse_for_good,
+        rig.refuse_address,
+        rig.hang,
+        rig.break_before,
+        rig.break_after_acceptance,
+    ):
+        break_it()
+        await failure_of(rig)
+        rig.behave()
+        before = len(rig.taken())
+        await rig.channel.send(owed(), MESSAGE, rig.address)
+        assert len(rig.taken()) == before + 1, break_it
+
+
+async def test_no_secret_and_no_address_in_an_error_or_a_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    said: list[str] = []
+    with structlog.testing.capture_logs() as lines:
+        for break_it in (rig.refuse_for_now, rig.refuse_for_good, rig.refuse_address, rig.hang):
+            break_it()
+            error = await failure_of(rig)
+            said += [error.text, str(error)]
+        await rig.channel.send(owed(), MESSAGE, rig.address)
+    said += [str(lines), caplog.text]
+
+    for secret in rig.secrets:
+        assert secret not in "".join(said)
+
+
+async def test_an_error_is_one_short_line(rig: Rig) -> None:
+    rig.refuse_for_now()
+
+    error = await failure_of(rig)
+
+    assert error.text.isprintable()
+    assert len(error.text) < 300
+
+
+async def test_a_closed_channel_has_let_go_of_everything(rig: Rig) -> None:
+    await rig.channel.send(owed(), MESSAGE, rig.address)
+
+    await rig.channel.close()
+    await rig.channel.close()
+
+
+async def test_it_is_described_for_its_users(rig: Rig) -> None:
+    assert len((type(rig.channel).__doc__ or "").split()) > 20
