@@ -7,7 +7,6 @@ rule; it only wires.
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from service.broker import Broker
 from service.channels import Channels, Outlets
+from service.consumers.names import HeldName
 from service.consumers.worker import Worker
 from service.core.directory import World
 from service.core.effects import Owed
@@ -44,6 +44,9 @@ log = get_log()
 # An engine that has not gone round for this long is stalled (safety: visible in under two minutes).
 STALLED_AFTER_S = 30.0
 
+# In the data folder: the pid of the service and its worker's name, for `followthrough stop`.
+PID_FILE = "service.pid"
+
 
 @dataclass(frozen=True)
 class Info:
@@ -62,7 +65,7 @@ OnReady = Callable[[Info], None]
 class App:
     """One process. `start`, then `run` until its `stop` event is set; `close` ends what is left, in reverse order."""
 
-    def __init__(self, settings: Settings, templates: Templates, name: str) -> None:
+    def __init__(self, settings: Settings, templates: Templates, name: HeldName) -> None:
         self.settings, self.templates, self.name = settings, templates, name
         self.metrics = Metrics()
         self.stop = asyncio.Event()
@@ -88,7 +91,7 @@ class App:
             web = group.create_task(self.web.run())
             delivery = group.create_task(self.delivery.run())
             await self.stop.wait()
-            log.info("stopping", worker=self.name)
+            log.info("stopping", worker=self.name.value)
             self.web.stop()
             await web
             engine.cancel()
@@ -147,7 +150,7 @@ class App:
         self.delivery = DeliveryWorker(
             self.store,
             [shard for shard in self.worker.shards if shard.topic == "inbox"],
-            self.name,
+            self.name.value,
             channels,
             clock=self.clock,
             read=book.reader,
@@ -192,29 +195,28 @@ class App:
         if age > STALLED_AFTER_S:
             reasons.append(f"the engine has not gone round for {age:.0f} s")
         role = "owner" if self.worker.is_owner else "standby"
-        return {"reasons": reasons, "role": role, "engine_age_s": age, "worker": self.name}
-
-
-def default_name() -> str:
-    """A worker's name is stable over restarts: what it held when it died is its own to finish."""
-    return f"{socket.gethostname()}.0"
+        return {"reasons": reasons, "role": role, "engine_age_s": age, "worker": self.name.value}
 
 
 async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:
     """The whole service until SIGINT or SIGTERM. Raises ConfigError or what the store says when it cannot start."""
     templates = Templates.load(overrides=config_dir / "templates")
     settings = load(config_dir, os.environ, templates.hashes)
-    app = App(settings, templates, name or default_name())
-    await app.start()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, app.stop.set)
-    real = tuple(sorted(name for name, channel in settings.channels.items() if channel.kind != "caught"))
-    app.web.on_ready = lambda: on_ready(
-        Info(settings.service.web.public_url, settings.service.data_dir, config_dir, real)
-    )
+    data_dir = settings.service.data_dir
+    held = HeldName(data_dir, name)
+    app = App(settings, templates, held)
     try:
+        await app.start()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, app.stop.set)
+        real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind != "caught"))
+        app.web.on_ready = lambda: on_ready(Info(app.web.url, data_dir, config_dir, real))
+        pid_file = data_dir / PID_FILE
+        pid_file.write_text(f"{os.getpid()}\n{held.value}\n")
         await app.run()
     finally:
         await app.close()
-        log.info("stopped", worker=app.name)
+        (data_dir / PID_FILE).unlink(missing_ok=True)
+        held.release()
+        log.info("stopped", worker=held.value)

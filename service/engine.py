@@ -37,6 +37,9 @@ CACHE_MAX = 20_000
 # Effect keys applied are remembered for this long: longer than any publisher can be stopped before it is repaired.
 SEEN_FOR = timedelta(days=7)
 
+# A timer whose decision breaks (our mistake) is tried again after this: a corrected version then finds it.
+POISON_TIMER_AGAIN_AFTER = timedelta(minutes=5)
+
 # A store that went away is asked again after this; the batch is not given up, because it may have been written.
 RETRY_AFTER_S = 0.5
 
@@ -66,6 +69,7 @@ class Owner:
         self.changed: Callable[[], None] = lambda: None  # called when an earlier timer was set
         self._store, self._worlds, self._metrics = store, worlds, metrics
         self._cache: dict[str, bytes | None] = {}
+        self._rolled_back = False
         self._lock = asyncio.Lock()
 
     @property
@@ -77,9 +81,15 @@ class Owner:
         self.next_due_ms = await self._store.next_due(self.shard)
         self.emitted.set()  # what a predecessor decided may still wait to be published
 
-    async def take(self, inputs: list[Input], now: datetime) -> None:
-        """Decide and commit a batch of records in their order. Raises Fenced or Gap: then nothing was written."""
+    async def take(self, inputs: list[Input], after: str, now: datetime) -> None:
+        """Decide and commit a batch of records that were read after the position `after`, in their order.
+
+        Raises Fenced or Gap: then nothing was written. A batch from another place than ours is dropped: it was read
+        before the shard's place was corrected, and will be read again.
+        """
         async with self._lock:
+            if after != self.position:
+                return
             batch = _Batch(self.shard.topic, self._worlds.current)
             await self._warm([i.event.subject for i in inputs if i.event])
             keys = [i.event.effect_key for i in inputs if i.event and i.event.effect_key]
@@ -102,7 +112,7 @@ class Owner:
             self.offsets[self.source] = inputs[-1].position
             self._metrics.events_committed.labels(self.shard.topic).inc(len(inputs))
 
-    async def fire(self, until_ms: int, now: datetime, limit: int = 200) -> int:
+    async def fire(self, until_ms: int, now: datetime, limit: int) -> int:
         """Fire what was due at `until_ms`, at most `limit` subjects; returns how many. Nothing is popped before its
         effect is stored: a crash anywhere fires again from the same state, with the same due time."""
         async with self._lock:
@@ -123,7 +133,8 @@ class Owner:
     ) -> None:
         if event.effect_key:
             if event.effect_key in done:
-                batch.note(event, now, Reason(Code.ALREADY_DECIDED, "this effect was applied before"))
+                reason = Reason(Code.ALREADY_DECIDED, "this effect was applied before")
+                batch.note(event.subject, event.type, f"{event.source} {event.id}", now, reason)
                 return
             done.add(event.effect_key)
             batch.seen[event.effect_key] = to_ms(now)
@@ -165,6 +176,14 @@ class Owner:
 
     # -- committing -----------------------------------------------------------------------------------------------
     async def _commit(self, batch: "_Batch", now: datetime, offset: tuple[str, str, str] | None) -> None:
+        if self._rolled_back:
+            batch.note(
+                "",
+                "rolled_back",
+                "",
+                now,
+                Reason(Code.ROLLED_BACK, "the store was behind; replayed from there"),
+            )
         commit = batch.commit(self.epoch, self.seq, offset, now)
         fault_point("before_commit")
         try:
@@ -173,6 +192,7 @@ class Owner:
             self._cache.clear()  # what was decided is not what is stored
             raise
         fault_point("after_commit")
+        self._rolled_back = False
         dues = [ms for ms in commit.due.values() if ms is not None]
         if dues and (self.next_due_ms is None or min(dues) < self.next_due_ms):
             self.next_due_ms = min(dues)
@@ -191,7 +211,9 @@ class Owner:
                 await asyncio.sleep(RETRY_AFTER_S)
             except Gap as gap:
                 self._metrics.commit_conflicts.labels("gap").inc()
+                self._rolled_back = self._rolled_back or gap.seq < self.seq
                 self.seq, self.offsets = gap.seq, dict(gap.offsets)
+                self.next_due_ms = 0  # what is due there is not what we knew: look
                 raise
             except Fenced:
                 self._metrics.commit_conflicts.labels("fenced").inc()
@@ -234,8 +256,9 @@ class _Batch:
         statuses = (decision.before, after)
         self._log(subject, kind, given_id, statuses, tuple(effects), decision.reasons, policies, now)
 
-    def note(self, event: Event, now: datetime, reason: Reason) -> None:
-        self._log(event.subject, event.type, f"{event.source} {event.id}", ("", ""), (), (reason,), (), now)
+    def note(self, subject: str, kind: str, given_id: str, now: datetime, reason: Reason) -> None:
+        """Only say it; nothing changes."""
+        self._log(subject, kind, given_id, ("", ""), (), (reason,), (), now)
 
     def bury(self, given: Input, where: str, now: datetime) -> None:
         """Keep what cannot be used, with its reason and its original bytes."""

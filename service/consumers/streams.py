@@ -4,13 +4,15 @@ The offset is the stream id, stored with the state in the same commit; there is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from datetime import datetime
 
-from service.consumers.reading import IdOfEmail, read
+from service.consumers.reading import IdOfEmail, read, received
 from service.engine import BATCH_MAX, Gap, Owner
 from service.store.clock import Clock
-from service.store.contract import Shard, Store, StoreDown
+from service.store.contract import Record, Shard, Store, StoreDown
 from service.telemetry.logs import get_log
+from service.telemetry.metrics import Metrics
 
 log = get_log()
 
@@ -26,11 +28,12 @@ class Streams:
         store: Store,
         owners: dict[Shard, Owner],
         clock: Clock,
+        metrics: Metrics,
         id_of_email: IdOfEmail,
         beat: Callable[[], None],
     ) -> None:
         self._store, self._owners, self._clock = store, owners, clock
-        self._id_of_email, self._beat = id_of_email, beat
+        self._metrics, self._id_of_email, self._beat = metrics, id_of_email, beat
 
     async def run(self) -> None:
         """Read for ever; raises Fenced when another process has taken the shards."""
@@ -39,16 +42,24 @@ class Streams:
             try:
                 after = {shard: owner.position for shard, owner in self._owners.items()}
                 batches = await self._store.read(after, BATCH_MAX, BLOCK_MS)
-                if batches:
-                    now = await self._clock.now()
-                    takes: list[Awaitable[None]] = [
-                        self._owners[shard].take([read(r, self._id_of_email) for r in records], now)
-                        for shard, records in batches.items()
-                    ]
-                    await asyncio.gather(*takes)
+                now = await self._clock.now()
+                for shard in self._owners.keys() - batches.keys():
+                    self._metrics.lag_seconds.labels(str(shard)).set(0)
+                takes = [self._take(shard, records, after[shard], now) for shard, records in batches.items()]
+                # All of them come to an end before anything is read again, whatever one of them raises.
+                for result in await asyncio.gather(*takes, return_exceptions=True):
+                    if isinstance(result, BaseException):
+                        raise result
             except Gap as gap:
                 # Another commit than ours is stored (a rollback, a restore): go on from what is there.
                 log.warning("rolled_back", error=str(gap))
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
                 await asyncio.sleep(0.5)
+
+    async def _take(self, shard: Shard, records: list[Record], after: str, now: datetime) -> None:
+        inputs = [read(record, self._id_of_email) for record in records]
+        await self._owners[shard].take(inputs, after, now)
+        self._metrics.lag_seconds.labels(str(shard)).set(
+            (now - received(records[-1].position)).total_seconds()
+        )

@@ -21,6 +21,9 @@ log = get_log()
 # How long the loop sleeps when nothing is due: an earlier timer wakes it, this is for a moved test clock.
 LOOK_EVERY_S = 0.25
 
+# One round of a shard: one commit, whose states may all be cold (design: "Batches").
+FIRE_MAX = 200
+
 # This machine's clock and the store's must agree this well before anything fires (design: "Timers").
 SKEW_MAX_S = 2.0
 
@@ -76,8 +79,8 @@ class Timers:
         if not has_read(owner.position, barrier.position):
             return  # the log is behind; the consumer catches up and we look again
         del self._barriers[name]
-        while await owner.fire(barrier.seen_ms, now) == FIRE_MAX:
-            await asyncio.sleep(0)
+        while await owner.fire(barrier.seen_ms, now, FIRE_MAX) == FIRE_MAX:
+            self._beat()
 
     async def _clocks_agree(self) -> bool:
         skew = abs((datetime.now(UTC) - await self._store.now()).total_seconds())
@@ -95,10 +98,6 @@ class Timers:
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), min(max(wait, 0.001), LOOK_EVERY_S))
-
-
-# One round of a shard; the owner reads as many from the index at once.
-FIRE_MAX = 200
 
 
 def has_read(offset: str, position: str) -> bool:

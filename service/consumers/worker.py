@@ -5,10 +5,12 @@ harmless is the epoch in every commit.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 from service.broker import Broker, Publication
+from service.consumers.names import HeldName
 from service.consumers.reading import IdOfEmail
 from service.consumers.streams import Streams
 from service.consumers.timers import Timers
@@ -26,6 +28,7 @@ log = get_log()
 # A dead owner is replaced after this at the latest; renewed four times as often, so that one slow second is no loss.
 LEASE_MS = 4000
 RENEW_EVERY_S = 1.0
+TRIM_EVERY_S = 3600.0
 
 
 class LeaseLost(Exception):
@@ -37,7 +40,7 @@ class Worker:
 
     def __init__(
         self,
-        name: str,
+        name: HeldName,
         store: Store,
         broker: Broker,
         worlds: Worlds,
@@ -45,7 +48,7 @@ class Worker:
         metrics: Metrics,
         id_of_email: IdOfEmail,
     ) -> None:
-        self.name, self._store, self._broker, self._metrics = name, store, broker, metrics
+        self._name, self._store, self._broker, self._metrics = name, store, broker, metrics
         self._worlds, self._clock, self._id_of_email = worlds, clock, id_of_email
         self.is_owner = False
         self._beat_at = time.monotonic()
@@ -65,16 +68,17 @@ class Worker:
         """Stand by, own, and stand by again, for ever."""
         said = False
         try:
+            await self._release(self._name.predecessor)
             while True:
                 try:
-                    if await self._store.lease(self.name, LEASE_MS):
+                    if await self._store.lease(self._name.holder, LEASE_MS):
                         said = False
                         await self._own()
                     elif not said:
                         said = True
-                        log.info("standby", worker=self.name)
+                        log.info("standby", worker=self._name.value)
                 except* (LeaseLost, Fenced) as lost:
-                    log.warning("lease_lost", worker=self.name, error=str(lost.exceptions[0]))
+                    log.warning("lease_lost", worker=self._name.value, error=str(lost.exceptions[0]))
                 except* StoreDown as down:
                     log.warning("store_down", error=str(down.exceptions[0]))
                 self.is_owner = False
@@ -82,19 +86,20 @@ class Worker:
                 await asyncio.sleep(RENEW_EVERY_S)
         finally:
             self.is_owner = False
-            await self._release()
+            await self._release(self._name.holder)
 
     async def _own(self) -> None:
         owners: dict[Shard, Owner] = {}
         for shard in self.shards:
             owners[shard] = Owner(self._store, await self._store.acquire(shard), self._worlds, self._metrics)
             await owners[shard].start()
-        log.info("lease_taken", worker=self.name, shards=len(owners))
-        streams = Streams(self._store, owners, self._clock, self._id_of_email, self.beat)
+        log.info("lease_taken", worker=self._name.value, shards=len(owners))
+        streams = Streams(self._store, owners, self._clock, self._metrics, self._id_of_email, self.beat)
         timers = Timers(self._store, list(owners.values()), self._clock, self._metrics, self.beat)
         self.wake = timers.wake
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew())
+            group.create_task(self._trim(list(owners.values())))
             group.create_task(streams.run())
             group.create_task(timers.run())
             for owner in owners.values():
@@ -106,17 +111,25 @@ class Worker:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
-                if not await self._store.lease(self.name, LEASE_MS):
-                    raise LeaseLost(self.name)
+                if not await self._store.lease(self._name.holder, LEASE_MS):
+                    raise LeaseLost(self._name.value)
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
+
+    async def _trim(self, owners: list[Owner]) -> None:
+        """Nothing grows for ever: events behind the stored place and old log entries go after their time."""
+        while True:
+            for owner in owners:
+                try:
+                    await self._store.trim(owner.shard, owner.source)
+                except StoreDown as error:
+                    log.warning("store_down", error=str(error))
+            await asyncio.sleep(TRIM_EVERY_S)
 
     async def _publish(self, raws: list[bytes]) -> None:
         emits = [decode_emit(raw) for raw in raws]
         await self._broker.publish([Publication(e.topic, e.subject, encode_internal(e)) for e in emits])
 
-    async def _release(self) -> None:
-        try:
-            await self._store.release(self.name)
-        except StoreDown:
-            pass  # the lease ends by itself
+    async def _release(self, holder: str) -> None:
+        with contextlib.suppress(StoreDown):  # the lease ends by itself
+            await self._store.release(holder)

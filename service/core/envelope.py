@@ -138,8 +138,11 @@ def _from_log(raw: bytes, received_at: datetime) -> Event:
         wire = _read_wire(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise payload_problem(error, raw, "") from None
-    if wire.specversion != "1.0" or wire.time.tzinfo is None:
-        raise BadEvent("invalid_value", "specversion is not 1.0, or time has no offset")
+    if wire.specversion != "1.0":
+        raise BadEvent("wrong_specversion", "specversion is not 1.0", "/specversion")
+    received = wire.receivedat or received_at
+    if wire.time.tzinfo is None or received.tzinfo is None:
+        raise BadEvent("naive_time", "time or receivedat has no offset", "/time")
     kind = EVENTS.get(wire.type)
     data = read_payload(kind.data, bytes(wire.data)) if kind is not None and kind.data is not None else None
     topic, subject = _place(wire, data)
@@ -148,7 +151,7 @@ def _from_log(raw: bytes, received_at: datetime) -> Event:
         source=wire.source,
         type=wire.type,
         time=_utc_ms(wire.time),
-        received_at=_utc_ms(wire.receivedat) if wire.receivedat else received_at,
+        received_at=_utc_ms(received),
         topic=topic,
         subject=subject,
         data=data,

@@ -57,8 +57,10 @@ def _kind(option: shapes.Type) -> str:
         return "instant"
     if isinstance(option, shapes.DateType):
         return "date"
-    if not isinstance(option, shapes.StrType) or option.pattern:
+    if not isinstance(option, shapes.StrType):
         return ""
+    if option.pattern:
+        return "line"  # a word of a list; `$` in a pattern lets a newline after it pass
     if not option.min_length:
         return "body"
     return "id" if option.max_length and option.max_length <= _ID_CHARS_MAX else "line"

@@ -55,6 +55,7 @@ class Code(StrEnum):
     RESCHEDULED = "rescheduled"
     REMOVED = "removed"
     NOT_DUE = "not_due"
+    ROLLED_BACK = "rolled_back"
     CONDITION_FAILED = "condition_failed"
     ADDRESS_DISABLED = "address_disabled"
     # what became of a delivery

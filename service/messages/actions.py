@@ -3,6 +3,7 @@
 from service.core.effects import Owed
 from service.core.message import Action
 from service.messages.links import Links
+from service.messages.view import is_closed
 
 # The same words as on the page behind them.
 LABELS = {
@@ -26,8 +27,7 @@ _OTHERS = dict.fromkeys(("missed", "offer_help", "escalated"), ("acknowledge", "
 
 def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
     """The actions offered: the owner's answers to the owner, "I'm on it" to others, a look to a channel."""
-    is_open = owed.facts.get("status") not in {"met", "cancelled", "no_date"}
-    if owed.to.startswith("channel:") or not is_open:
+    if owed.to.startswith("channel:") or is_closed(owed.facts):
         return ("open",)
     offered = _OWNERS if owed.facts.get("owner") == reader_id else _OTHERS
     return offered.get(owed.template, ("open",))

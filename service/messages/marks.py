@@ -90,8 +90,8 @@ class HtmlFiller:
 
 
 def as_address(href: str) -> str:
-    """The target of a link for the text part: a slot there takes addresses only."""
-    return _SLOT.sub(r"zqu\2vqz", href)
+    """The target of a link for the text part; a slot that is all of it takes addresses only."""
+    return _SLOT.sub(r"zqu\2vqz", href) if _SLOT.fullmatch(href) else href
 
 
 class TextFiller:

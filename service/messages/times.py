@@ -89,5 +89,5 @@ def _zone(name: str) -> ZoneInfo:
     """The zone; UTC for a name this machine does not know, because a message matters more than its zone."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return ZoneInfo("UTC")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from service.core.effects import Owed
 from service.core.message import Reader
+from service.core.view import CLOSED
 from service.messages.clean import line, prose, url
 from service.messages.times import Times, between, count, instant
 
@@ -25,7 +26,7 @@ NameOf = Callable[[str], str]
 
 def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
     """Everything a template can use for this notification and this reader."""
-    facts, times = owed.facts, Times(reader.time_zone, owed.decided_at)
+    facts, times = owed.facts, Times("UTC", owed.decided_at)
     name = _namer(name_of)
     return {
         **_subject(facts, reader, name),
@@ -63,8 +64,7 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
 def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str, object]:
     """When it is due, as parts and as the end of a sentence: `is due in 3 days`, `was due 2 hours ago`."""
     due, closed = instant(facts.get("due_at")), instant(facts.get("closed_at"))
-    is_closed = facts.get("status") in {"met", "cancelled", "no_date"}
-    is_late = due is not None and due <= now and not is_closed
+    is_late = due is not None and due <= now and not is_closed(facts)
     dates: dict[str, object] = {
         "due": times.full(due) if due else "no date",
         "due_short": times.short(due) if due else "no date",
@@ -72,7 +72,7 @@ def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str
         "is_due": "has no date",
         "has_due": due is not None,
         "is_late": is_late,
-        "is_closed": is_closed,
+        "is_closed": is_closed(facts),
         "on_time": facts.get("on_time") is True,
         "closed": times.full(closed) if closed else "",
         "margin": "",
@@ -125,6 +125,11 @@ def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameO
             words = "told that it was missed" if one.get("after") is True else "reminded"
             lines.append({"name": name(to), "what": words, "at": times.short(at)})
     return lines[-TOLD_MAX:]
+
+
+def is_closed(facts: Mapping[str, object]) -> bool:
+    """Whether nothing is asked of anybody any more."""
+    return _text(facts.get("status")) in CLOSED
 
 
 def card(view: Mapping[str, object]) -> dict[str, object]:

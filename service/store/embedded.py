@@ -43,10 +43,15 @@ class Embedded:
         """The URL of a server that answers: one that runs already, or a new one."""
         self.files.prepare()
         async with self._alone():
-            if self._joined is None:
-                self._joined = os.open(self.files.joined, os.O_RDWR | os.O_CREAT, 0o600)
-                fcntl.flock(self._joined, fcntl.LOCK_SH)
-            await self._ensure()
+            joined = self._joined or os.open(self.files.joined, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(joined, fcntl.LOCK_SH)
+                await self._ensure()
+            except BaseException:
+                if self._joined is None:
+                    os.close(joined)
+                raise
+            self._joined = joined
         return self.files.url
 
     async def tend(self, say: Callable[[str], None], every_s: float = 0.5) -> None:

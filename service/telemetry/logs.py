@@ -38,6 +38,7 @@ LOG_EVENTS: dict[str, str] = {
     "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
     # decisions
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
+    "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
     "dead_letter": "given up and kept with its reason",
     "condition_failed": "a condition of a policy could not be computed; nobody is silenced by that",

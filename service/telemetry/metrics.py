@@ -49,7 +49,7 @@ TABLE = (
     Row("rollbacks", Counter, ("topic",), "Times a shard found its store behind itself and replayed."),
     Row("timers_fired", Counter, (), "Timers whose decision is stored."),
     Row("timer_lateness_seconds", Histogram, (), "From a timer's due time to its stored decision.", LATE_S),
-    Row("lag_events", Gauge, ("shard",), "Events in the log that are not decided yet."),
+    Row("lag_seconds", Gauge, ("shard",), "How long the newest decided event lay in the log; 0 when all are read."),
     Row("shards_owned", Gauge, (), "Shards this process owns; 0 on a standby."),
     Row(
         "engine_heartbeat", Gauge, (), "When the engine last went round its loop, in Unix seconds; 0 = never."
@@ -89,7 +89,7 @@ class Metrics:
     rollbacks: Counter
     timers_fired: Counter
     timer_lateness_seconds: Histogram
-    lag_events: Gauge
+    lag_seconds: Gauge
     shards_owned: Gauge
     engine_age_seconds: Gauge
     clock_difference_seconds: Gauge

@@ -7,7 +7,7 @@ Content security: no inline script or style, everything from this host (guard.py
 from fastapi import FastAPI
 
 from service import __version__
-from service.web import answers, caught, home, intake, operate, reads, rendering
+from service.web import answers, api_docs, caught, home, intake, operate, reads, rendering
 from service.web.deps import WebDeps
 from service.web.guard import Guard
 from service.web.problems import install_problem_handlers
@@ -19,6 +19,7 @@ ROUTERS = (
     home.router,
     answers.router,
     caught.router,
+    api_docs.router,
     rendering.router,
 )
 

@@ -14,6 +14,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from service.core.view import iso
 from service.store.contract import StoreDown
 from service.web.caught_messages import CaughtMessage, Shown, as_utc, find, newest_first, readable
 from service.web.deps import Deps, WebDeps
@@ -120,7 +121,7 @@ async def caught(
 
 def _contract(message: CaughtMessage) -> dict[str, object]:
     fields: dict[str, object] = msgspec.to_builtins(message)
-    return fields
+    return fields | {"at": iso(as_utc(message.at))}
 
 
 async def _page(deps: WebDeps, to: str, message_id: str | None, view: str) -> Response:

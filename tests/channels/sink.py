@@ -1,7 +1,7 @@
 """An SMTP server that misbehaves on request, and keeps books of what it accepted.
 
-`sink.on["RCPT"] = [Reply("451 later")]` answers the next RCPT so, once for each entry; then it behaves again. Steps: BANNER EHLO
-STARTTLS AUTH MAIL RCPT DATA (the command), BODY (after the final dot).
+`sink.on["RCPT"] = [Reply("451 later")]` answers the next RCPT so, once for each entry; then it behaves again.
+Steps: BANNER EHLO STARTTLS AUTH MAIL RCPT DATA (the command), BODY (after the final dot).
 """
 
 import asyncio
@@ -10,14 +10,13 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 class Reply(NamedTuple):
-    """What happens instead of a good answer. HANG says nothing for ever, DROP cuts the connection without a word,
-    SLOWLY gives the good answer byte by byte, each when the test says so."""
+    """What happens instead of a good answer. HANG says nothing for ever, DROP cuts the connection without a word."""
 
     text: str = ""
 
@@ -52,7 +51,7 @@ class Sink:
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
 
-    async def __aenter__(self) -> "Sink":
+    async def __aenter__(self) -> Self:
         context = self._context() if self.is_implicit_tls else None
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context, limit=1 << 20)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -91,9 +90,7 @@ class Sink:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             await _Session(self, reader, writer).run()
         self._writers.discard(writer)
-        writer.close()
-        with suppress(ConnectionError, ssl.SSLError):
-            await writer.wait_closed()
+        writer.transport.abort()
 
     async def _misbehaves(self, step: str, writer: asyncio.StreamWriter) -> bool:
         self.seen.append(step)
@@ -148,7 +145,11 @@ class _Session:
 
     async def _starttls(self, _rest: str) -> None:
         if await self._answer("STARTTLS", "220 go ahead"):
+            plain = self.writer.transport
             await self.writer.start_tls(self.sink._context())
+            if self.writer.transport is None:  # CPython 3.11 loses it when the client hangs up meanwhile.
+                self.writer._transport = plain  # type: ignore[attr-defined]
+                raise ConnectionResetError
             self.is_encrypted = True
 
     async def _auth(self, rest: str) -> None:

@@ -165,7 +165,9 @@ async def test_after_any_failure_the_next_message_arrives(rig: Rig) -> None:
         assert len(rig.taken()) == before + 1, break_it
 
 
-async def test_no_secret_and_no_address_in_an_error_or_a_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_and_no_address_in_an_error_or_a_log(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     said: list[str] = []
     with structlog.testing.capture_logs() as lines:

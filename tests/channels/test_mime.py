@@ -14,7 +14,9 @@ from service.settings.text import one_line
 from tests.channels.samples import ANA, MESSAGE, SENDER, owed
 
 TEXT = st.text(max_size=300)
-WORDS = st.lists(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=90), max_size=12)
+WORDS = st.lists(
+    st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=90), max_size=12
+)
 
 
 def parsed(mail: bytes) -> EmailMessage:
@@ -38,11 +40,15 @@ def crlf(text: str) -> str:
 
 
 @given(subject=TEXT, text=TEXT, html=TEXT, name=TEXT)
-@example(subject="a\r\nBcc: eve@example.net", text=".\r\n.\r\nQUIT", html="<p>\n.\n", name='A" <eve@example.net>')
+@example(
+    subject="a\r\nBcc: eve@example.net", text=".\r\n.\r\nQUIT", html="<p>\n.\n", name='A" <eve@example.net>'
+)
 @example(subject="=?utf-8?B?Qg==?=", text="", html="", name="=?utf-8?B?Qg==?=")
 @example(subject="Ü" * 200, text="\u2028", html="\ud800", name="Ä, Ö; (Ü)")
 @example(subject="x" * 500, text="--=_", html="--=_", name="x" * 500)
-def test_any_text_survives_and_nothing_becomes_a_header(subject: str, text: str, html: str, name: str) -> None:
+def test_any_text_survives_and_nothing_becomes_a_header(
+    subject: str, text: str, html: str, name: str
+) -> None:
     mail = mail_with(Message(subject, "", text, html), Sender(name, SENDER.address))
     message = parsed(mail)
 

@@ -10,7 +10,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from service.channels.contract import Channel, ChannelError
-from service.core.effects import Dead, Emit, LogEntry, Owed, decode_dead, decode_emit, decode_log, encode_effect
+from service.core.effects import (
+    Dead,
+    Emit,
+    LogEntry,
+    Owed,
+    decode_dead,
+    decode_emit,
+    decode_log,
+    encode_effect,
+)
 from service.core.ids import delivery_key
 from service.core.message import Message, Reader
 from service.core.model import Commitment, Moment, encode_state
@@ -157,7 +166,9 @@ class Desk:
     def reader(self, who: str) -> Reader:
         return self.readers.get(who) or Reader(who, who)
 
-    def worker(self, name: str = "w1", store: Store | None = None, breakers: Breakers | None = None) -> DeliveryWorker:
+    def worker(
+        self, name: str = "w1", store: Store | None = None, breakers: Breakers | None = None
+    ) -> DeliveryWorker:
         used = store or self.store
         return DeliveryWorker(
             used,
@@ -187,7 +198,9 @@ class Desk:
         await self._commit(INBOX, owed=[(key, raw)])
 
     async def subject(self, subject: str, status: str = "open") -> None:
-        state = Commitment(status=status, title="Send the offer", owner="ana", moments={"due": Moment(at=NOON)})
+        state = Commitment(
+            status=status, title="Send the offer", owner="ana", moments={"due": Moment(at=NOON)}
+        )
         await self._commit(DEADLINES, states={subject: encode_state(state)})
 
     async def _commit(self, shard: Shard, **what: Any) -> None:

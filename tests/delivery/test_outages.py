@@ -59,7 +59,9 @@ async def test_f16_what_a_slow_channel_has_no_room_for_steps_aside_without_count
     assert len({owed.key for owed, _, _ in desk.email.accepted}) == 50
 
 
-async def test_f17_a_refusal_for_now_is_tried_later_and_one_person_s_trouble_is_not_another_s(desk: Desk) -> None:
+async def test_f17_a_refusal_for_now_is_tried_later_and_one_person_s_trouble_is_not_another_s(
+    desk: Desk,
+) -> None:
     desk.email.fails = [TRY_LATER]
     await desk.owe(an_owed(1), an_owed(2))
 

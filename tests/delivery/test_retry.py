@@ -18,7 +18,9 @@ def test_the_schedule_outlasts_three_days() -> None:
 
 
 @given(KEYS, st.integers(1, 9))
-def test_a_pause_is_never_shorter_than_the_schedule_and_at_most_a_fifth_longer(key: str, attempts: int) -> None:
+def test_a_pause_is_never_shorter_than_the_schedule_and_at_most_a_fifth_longer(
+    key: str, attempts: int
+) -> None:
     delay_s = retry_in_s(key, attempts)
 
     assert delay_s is not None
@@ -57,4 +59,11 @@ def test_a_reminder_is_a_step_decided_before_its_moment() -> None:
 
 
 def test_pauses_are_written_as_people_say_them() -> None:
-    assert [in_words(s) for s in (0, 5, 60, 330, 7200, 90000)] == ["0 s", "5 s", "1 min", "6 min", "2 h", "25 h"]
+    assert [in_words(s) for s in (0, 5, 60, 330, 7200, 90000)] == [
+        "0 s",
+        "5 s",
+        "1 min",
+        "6 min",
+        "2 h",
+        "25 h",
+    ]

@@ -34,7 +34,9 @@ async def test_what_is_owed_is_sent_once_and_the_log_says_so(desk: Desk) -> None
     assert message.text == "Hello Ana"
     (entry,) = await desk.log()
     assert entry.effects == (("sent", owed.key, "ana"),)
-    assert [(reason.code, reason.text) for reason in entry.reasons] == [(Code.SENT, "sent by email, attempt 1")]
+    assert [(reason.code, reason.text) for reason in entry.reasons] == [
+        (Code.SENT, "sent by email, attempt 1")
+    ]
     assert await desk.store.was_sent(INBOX, owed.key)
     assert desk.outcomes() == {"sent": 1}
 
@@ -120,7 +122,9 @@ async def test_a_refusal_for_good_goes_to_the_next_channel_without_waiting(desk:
     assert await desk.emits() == []
 
 
-async def test_an_address_that_does_not_exist_is_reported_once_and_the_next_channel_is_used(desk: Desk) -> None:
+async def test_an_address_that_does_not_exist_is_reported_once_and_the_next_channel_is_used(
+    desk: Desk,
+) -> None:
     slack = desk.channels["slack"] = ObedientChannel("slack", kind="slack")
     desk.email.fails = [NO_MAILBOX]
     await desk.owe(an_owed(fallbacks=("slack",)))

@@ -60,7 +60,10 @@ def test_bombs_are_refused_or_fail_within_their_memory() -> None:
     results = json.loads(done.stdout)
 
     assert len(results) >= 60
-    assert {name: outcome for name, (outcome, _) in results.items() if outcome == "rendered"} == {}
+    assert {name for name, (outcome, _) in results.items() if outcome == "rendered"} == {
+        "harmless_loop",
+        "harmless_text",
+    }
     assert {name: peak for name, (_, peak) in results.items() if peak > PEAK_BYTES_MAX} == {}
 
 

@@ -4,16 +4,14 @@ The engine runs when an event is appended, unless `is_held`; time stands still b
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
-import uvicorn
 from fastapi import FastAPI
 
 from service.broker import Broker, Publication
@@ -25,12 +23,15 @@ from service.core.model import Commitment, decode_state
 from service.engine import Owner
 from service.messages.links import Links
 from service.settings.load import load
+from service.settings.model import Settings
 from service.settings.policies import compile_policy
 from service.store.clock import Clock, to_ms
 from service.store.contract import Shard, StoreDown
 from service.store.memory import MemoryStore
 from service.telemetry.metrics import Metrics
+from service.web.app import make_app
 from service.web.deps import WebDeps
+from service.web.server import WebServer
 from service.worlds import Worlds
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -38,10 +39,15 @@ START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEY = "a-signing-key-of-the-tests-0123456789abcdef"
 
 
+@cache
+def _settings() -> Settings:
+    return load(CONFIG, {})
+
+
 class PagesWorld:
     def __init__(self) -> None:
         self.at, self.is_held = START, False
-        self.settings = load(CONFIG, {})
+        self.settings = _settings()
         self.store = FailingStore(self.now)
         self.broker = Broker(self._append)
         self.links = Links([KEY], "http://127.0.0.1")
@@ -60,12 +66,7 @@ class PagesWorld:
         )
 
     def app(self) -> FastAPI:
-        try:
-            from service.web.app import make_app
-
-            return make_app(self.deps)
-        except ImportError:
-            return _stand_in(self.deps)
+        return make_app(self.deps)
 
     def now(self) -> datetime:
         self.at += timedelta(milliseconds=1)
@@ -198,49 +199,16 @@ def owed(person: str, as_of: int, decided_at: datetime) -> Owed:
     )
 
 
-def _stand_in(deps: WebDeps) -> FastAPI:
-    from service.web import answers, caught, home, rendering
-
-    app = FastAPI()
-    app.state.deps = deps
-    for module in (answers, caught, home, rendering):
-        app.include_router(module.router)
-
-    @app.middleware("http")
-    async def csp(request, call_next):  # type: ignore[no-untyped-def]
-        response = await call_next(request)
-        response.headers.setdefault(
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-            "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        )
-        return response
-
-    return app
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to pytest."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """The app on a free port of this machine, as `http://127.0.0.1:port`."""
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    server = _Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    server = WebServer(app, "127.0.0.1", 0)
+    started = asyncio.Event()
+    server.on_ready = started.set
+    running = asyncio.create_task(server.run())
+    await started.wait()
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield server.url
     finally:
-        app.state.is_stopping = True
-        server.should_exit = True
-        await task
-
-
-Client = aiohttp.ClientSession
+        server.stop()
+        await running

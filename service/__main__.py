@@ -1,0 +1,5 @@
+"""`python -m service` is `followthrough`."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,202 @@
+"""`followthrough emit`: tell the service what happened, from a file or in a few words."""
+
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.configuration import command, read_settings
+from service.cli.exits import Exit, Failure
+from service.cli.options import AsJson, Config
+from service.cli.output import GREEN, YELLOW, put, put_json, say
+
+if TYPE_CHECKING:
+    from service.cli.event_lines import Line, Mistake
+    from service.cli.sending import Sent
+    from service.settings.model import Settings
+
+# A person mends the first mistakes and looks again.
+MISTAKES_SHOWN_MAX = 50
+EVENTS_SHOWN_MAX = 20
+
+
+def emit(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE | - | TYPE KEY=VALUE…", help="JSON lines of CloudEvents, or one event in words."
+        ),
+    ],
+    now: Annotated[
+        bool, typer.Option("--now", help="Send events whose time lies ahead at once, too.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Send the good lines although others are bad.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send events. One whose time lies ahead is sent when its time comes; `id source time specversion` are filled in.
+
+    Instants may be relative: +20s, -5m, +4h, +1d, Sat 08:00. An event's time counts from now, its other instants
+    from that time.
+
+    Example: followthrough emit examples/first-day.jsonl
+
+    Example: followthrough emit deadline.set commitment_id=c1 title="Call back" owner=ana due_at=+20s
+    """
+    import asyncio
+
+    began = datetime.now().astimezone()
+    lines, mistakes = _read(what, began)
+    _show_mistakes(mistakes)
+    if mistakes and not (skip_bad and lines):
+        raise Failure(
+            Exit.FINDINGS if _is_file(what) else Exit.WRONG,
+            f"nothing was sent: {_count(len(mistakes), 'event')} cannot be used",
+            "mend what is named above" + (", or send the others with --skip-bad" if lines else ""),
+            {"accepted": 0, "ids": [], "problems": [mistake.as_dict() for mistake in mistakes]},
+        )
+    settings = read_settings(config)
+    asyncio.run(_emit(lines, mistakes, settings, began, config, at_once=now, as_json=as_json))
+    if mistakes:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+async def _emit(
+    lines: "list[Line]",
+    mistakes: "list[Mistake]",
+    settings: "Settings",
+    began: datetime,
+    config: Path | None,
+    *,
+    at_once: bool,
+    as_json: bool,
+) -> None:
+    import asyncio
+
+    from service.cli.sending import send
+
+    due = [line for line in lines if at_once or line.event.time <= began]
+    ahead = [line for line in lines if not at_once and line.event.time > began]
+    ahead.sort(key=lambda line: line.event.time)
+    sent = await send(due, settings)
+    ids, is_running = list(sent.ids), sent.is_running
+    _tell(due, sent, as_json=as_json)
+    while ahead:
+        wait_s = (ahead[0].event.time - datetime.now().astimezone()).total_seconds()
+        if wait_s > 0:
+            _tell_wait(wait_s, ahead)
+        try:
+            await asyncio.sleep(max(wait_s, 0))
+        except asyncio.CancelledError:
+            say(f"stopped: {_count(len(ahead), 'event')} not sent", YELLOW)
+            raise
+        # What falls due within the same tenth of a second goes together.
+        until = datetime.now().astimezone() + timedelta(seconds=0.1)
+        turn = [line for line in ahead if line.event.time <= until]
+        ahead = ahead[len(turn) :]
+        sent = await send(turn, settings)
+        ids, is_running = ids + sent.ids, sent.is_running
+        _tell(turn, sent, as_json=as_json)
+    if as_json:
+        via = "service" if is_running else "log"
+        problems = [mistake.as_dict() for mistake in mistakes]
+        put_json({"accepted": len(ids), "ids": ids, "via": via, "problems": problems})
+    _tell_next(settings, config, is_running=is_running)
+
+
+def _read(what: list[str], now: datetime) -> "tuple[list[Line], list[Mistake]]":
+    from service.cli.event_lines import Mistake, fill, from_words, read_lines
+    from service.core.errors import BadEvent
+
+    if _is_file(what):
+        return read_lines("stdin" if what[0] == "-" else what[0], _raws(what[0]), now)
+    try:
+        line = fill(from_words(what[0], what[1:]), 1, now)
+    except BadEvent as bad:
+        return [], [Mistake(what[0], 0, bad)]
+    _warn_unknown(what[0])
+    return [line], []
+
+
+def _is_file(what: list[str]) -> bool:
+    """One word that is a file, or looks like one; a type has no slash and no such ending."""
+    if len(what) != 1:
+        return False
+    name = what[0]
+    return name == "-" or "/" in name or name.endswith((".jsonl", ".ndjson", ".json")) or Path(name).is_file()
+
+
+def _raws(name: str) -> list[bytes]:
+    if name == "-":
+        return sys.stdin.buffer.read().split(b"\n")
+    try:
+        return Path(name).read_bytes().split(b"\n")
+    except OSError as error:
+        raise Failure(
+            Exit.WRONG,
+            f"{name} cannot be read: {error.strerror}",
+            "give a file of JSON lines, or - for stdin",
+        ) from None
+
+
+def _warn_unknown(event_type: str) -> None:
+    from service.core.events import EVENTS, INTERNAL
+    from service.core.nearest import nearest
+
+    if event_type not in EVENTS:
+        near = nearest(event_type, set(EVENTS) - INTERNAL)
+        say(f"warning: no rule reads the type `{event_type}` yet{near}", YELLOW)
+
+
+def _show_mistakes(mistakes: "list[Mistake]") -> None:
+    for mistake in mistakes[:MISTAKES_SHOWN_MAX]:
+        say(mistake.render())
+    if len(mistakes) > MISTAKES_SHOWN_MAX:
+        say(f"… and {len(mistakes) - MISTAKES_SHOWN_MAX} more")
+
+
+def _tell(lines: "list[Line]", sent: "Sent", *, as_json: bool) -> None:
+    if not lines:
+        return
+    if len(lines) <= EVENTS_SHOWN_MAX and not as_json:
+        for line in lines:
+            put(f"{_clock(line.event.time)}  {line.event.type:<22} {line.event.subject}")
+    where = "accepted" if sent.is_running else "stored in the log"
+    say(f"{_count(len(lines), 'event')} {where}", GREEN)
+
+
+def _tell_wait(wait_s: float, ahead: "list[Line]") -> None:
+    first = ahead[0].event
+    say(
+        f"{_count(len(ahead), 'event')} ahead; next {first.type} at {_clock(first.time)}, in {_span(wait_s)}"
+        " (Ctrl-C stops, --now sends at once)"
+    )
+
+
+def _tell_next(settings: "Settings", config: Path | None, *, is_running: bool) -> None:
+    if is_running:
+        say(f"see {settings.service.web.public_url}/caught")
+        return
+    say("the service is not running; the events wait in the log and are decided when it starts", YELLOW)
+    say(f"start it: {command('run', config)}")
+
+
+def _clock(at: datetime) -> str:
+    local = at.astimezone()
+    today = datetime.now().astimezone().date()
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1, round(seconds))} s"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,131 @@
+"""A scenario played on a stage: the pure core here, the whole service where somebody gives another stage.
+
+The order of what happens is here, once, for every depth; a stage only knows how to move its clock and take an event.
+"""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from service.core.directory import World
+from service.core.envelope import admit
+from service.settings.load import load
+from service.settings.model import Settings
+from service.simulator.judge import Message, Silence, Story, Verdict, judge
+from service.simulator.pure import PureRun
+from service.simulator.scenario import Scenario
+
+# Further than any timer: "until nothing is due any more".
+THE_END = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Stage(Protocol):
+    """Where a scenario is played. `slack` is how late its messages may be by its own clock."""
+
+    slack: timedelta
+
+    async def run_until(self, until: datetime) -> None:
+        """Work again, and let time pass; every timer up to and with `until` fires at its own time, not later."""
+
+    async def jump_to(self, until: datetime) -> None:
+        """Let time pass in one leap while nothing works; timers wait for the next `run_until`."""
+
+    async def give(self, event: Mapping[str, object]) -> None:
+        """A CloudEvent arrives now; it is decided before any timer fires, also one that is due now."""
+
+    async def replace(self, settings: Settings) -> None:
+        """The configuration is another one from now on."""
+
+    async def story(self) -> Story:
+        """All that has happened."""
+
+
+class PureStage:
+    """The decision core alone."""
+
+    slack = timedelta()
+
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self.run = PureRun(world_of(settings), now)
+
+    async def run_until(self, until: datetime) -> None:
+        self.run.run_until(until)
+
+    async def jump_to(self, until: datetime) -> None:
+        self.run.jump_to(until)
+
+    async def give(self, event: Mapping[str, object]) -> None:
+        self.run.give(admit(event, self.run.now)[0])
+
+    async def replace(self, settings: Settings) -> None:
+        world = world_of(settings)
+        world.policies.by_hash.update(self.run.world.policies.by_hash)
+        self.run.world = world
+
+    async def story(self) -> Story:
+        messages = [
+            Message(
+                at=at,
+                to=owed.to,
+                template=owed.template,
+                channel=owed.channel,
+                policy=owed.policy,
+                step=owed.step,
+                subject=owed.subject,
+                kind=owed.kind,
+                urgency=owed.urgency,
+                reason="; ".join(owed.reasons),
+            )
+            for at, owed in self.run.sent
+        ]
+        silences = [Silence(why.at, why.subject, why.reason.code, why.reason.text) for why in self.run.whys]
+        return Story(messages, silences)
+
+
+def world_of(settings: Settings) -> World:
+    """What decisions look at, of a configuration without templates: messages are named, not rendered."""
+    return World(
+        policies=settings.policies,
+        directory=settings.graph,
+        templates={},
+        channels=frozenset(settings.channels),
+        fallback_contact=settings.service.fallback_contact,
+    )
+
+
+async def pure(settings: Settings, now: datetime) -> Stage:
+    """The stage of `followthrough test`."""
+    return PureStage(settings, now)
+
+
+async def play(
+    scenario: Scenario, build: Callable[[Settings, datetime], Awaitable[Stage]]
+) -> tuple[Verdict, Story]:
+    """The verdict on a scenario at the depth that `build` makes, and what happened."""
+    changes: list[Mapping[str, Mapping[str, object]]] = []
+    stage = await build(_settings(scenario, changes), scenario.now)
+    down_until = scenario.now
+    for happening in sorted(scenario.script, key=lambda one: one.at):
+        if happening.at >= down_until and happening.at > scenario.now:
+            # What arrives at the moment itself is read before anybody is accused, as in service.
+            await stage.run_until(happening.at - timedelta(milliseconds=1))
+            await stage.jump_to(happening.at)
+        if happening.down_until:
+            down_until = happening.down_until
+            await stage.jump_to(down_until)
+        elif happening.people:
+            changes.append(happening.people)
+            await stage.replace(_settings(scenario, changes))
+        elif happening.event:
+            await stage.give(happening.event)
+    await stage.run_until(scenario.until or THE_END)
+    story = await stage.story()
+    return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
+
+
+def _settings(scenario: Scenario, changes: list[Mapping[str, Mapping[str, object]]]) -> Settings:
+    with tempfile.TemporaryDirectory() as folder:
+        scenario.write_config(Path(folder), changes)
+        return load(Path(folder), {})

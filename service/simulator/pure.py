@@ -1,0 +1,106 @@
+"""The decision core on a virtual clock, with no store: states in a dict, timers in a heap, messages in a list.
+
+The same `decide` as in service, so what it shows is what the service does when nothing fails. Must not know scenario
+files (scenario.py) nor the real clock.
+"""
+
+import heapq
+from datetime import datetime
+from typing import NamedTuple
+
+from service.core.decide import decide
+from service.core.directory import World
+from service.core.effects import Dead, Decision, Owed
+from service.core.envelope import decode, encode_internal
+from service.core.events import Event, Timer
+from service.core.model import encode_state
+from service.core.reasons import Reason
+
+# A history this long without an end is a loop in a policy or in the core; a year of hourly repeats is below it.
+TIMERS_MAX = 20_000
+
+
+class Sent(NamedTuple):
+    """One message: what is owed, and when the decision was taken."""
+
+    at: datetime
+    owed: Owed
+
+
+class Why(NamedTuple):
+    """One reason of one decision, also for silence."""
+
+    at: datetime
+    subject: str
+    given: str  # event type, or "timer"
+    reason: Reason
+
+
+class PureRun:
+    """Give it events in the order they arrive and move its clock; it never looks at another one."""
+
+    def __init__(self, world: World, now: datetime) -> None:
+        self.world, self.now = world, now
+        self.states: dict[str, bytes] = {}
+        self.due: dict[str, datetime] = {}
+        self.sent: list[Sent] = []
+        self.whys: list[Why] = []
+        self.dead: list[Dead] = []
+        self._heap: list[tuple[datetime, str]] = []
+        self._applied: set[str] = set()
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The time of the earliest timer."""
+        while self._heap and self.due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)  # replaced by another timer of the same subject since
+        return self._heap[0][0] if self._heap else None
+
+    def give(self, event: Event) -> Decision:
+        """An event arrives now; what it decides for inboxes is applied at once."""
+        return self._decide(event.subject, event, event.type)
+
+    def run_until(self, until: datetime) -> None:
+        """Time passes: every timer fires at its own moment, up to and with `until`."""
+        for _ in range(TIMERS_MAX):
+            due = self.next_due
+            if due is None or due > until:
+                self.now = max(self.now, until)
+                return
+            self.now = max(self.now, due)
+            self.fire_next()
+        raise RuntimeError(f"{TIMERS_MAX} timers fired and there are still more: the history does not end")
+
+    def jump_to(self, until: datetime) -> None:
+        """Time passes and nobody looks, as in an outage; what was due in between is still due."""
+        self.now = max(self.now, until)
+
+    def fire_next(self) -> Decision:
+        """Fire the earliest timer, now."""
+        due = self.next_due
+        assert due is not None, "nothing is due"
+        subject = self._heap[0][1]
+        return self._decide(subject, Timer(subject=subject, due_at=due, fired_at=self.now), "timer")
+
+    def _decide(self, subject: str, given: Event | Timer, kind: str) -> Decision:
+        decision = decide(self.states.get(subject), given, self.world)
+        self._store(subject, decision)
+        self.whys += [Why(self.now, subject, kind, reason) for reason in decision.reasons]
+        self.sent += [Sent(self.now, owed) for owed in decision.owed]
+        self.dead += decision.dead
+        for emit in decision.emits:
+            if emit.key not in self._applied:  # as the receiving shard does: an effect is applied once
+                self._applied.add(emit.key)
+                self.give(decode(encode_internal(emit), self.now, trusted=True))
+        return decision
+
+    def _store(self, subject: str, decision: Decision) -> None:
+        if decision.state is None:
+            self.states.pop(subject, None)
+        else:
+            self.states[subject] = encode_state(decision.state)
+        if decision.due_at is None:
+            self.due.pop(subject, None)
+        elif self.due.get(subject) != decision.due_at:
+            self.due[subject] = decision.due_at
+            heapq.heappush(self._heap, (decision.due_at, subject))

@@ -1,0 +1,74 @@
+"""The first page, and that nothing on any page leads nowhere."""
+
+import re
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.web.pages_world import PagesWorld, serving
+
+
+@pytest.fixture
+def world() -> PagesWorld:
+    return PagesWorld()
+
+
+@pytest.fixture
+async def web(world: PagesWorld) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
+        yield client
+
+
+async def text_of(web: aiohttp.ClientSession, path: str) -> str:
+    async with web.get(path) as response:
+        assert response.status == 200
+        return await response.text()
+
+
+async def test_the_first_page_says_what_it_is_and_that_it_is_well(world, web):
+    await world.catch()
+
+    text = await text_of(web, "/")
+
+    assert "Running. 6 people in the directory." in text
+    assert "1 message that stayed on this machine" in text
+
+
+async def test_the_first_page_says_what_is_wrong(world, web):
+    world.store.is_down = True
+
+    assert "The store cannot be reached" in await text_of(web, "/")
+
+
+@pytest.mark.parametrize("path", ["/", "/caught", "/docs"])
+async def test_no_link_of_ours_leads_nowhere(world, web, path):
+    id_ = await world.catch()
+    found = set(re.findall(r'(?:href|src)="(/[^"]*)"', await text_of(web, path)))
+
+    assert found
+    for address in found | {f"/caught/{id_}"}:
+        async with web.get(address.replace("&amp;", "&")) as response:
+            assert response.status == 200, address
+
+
+async def test_the_api_page_names_every_operation(web):
+    text = await text_of(web, "/docs")
+
+    async with web.get("/openapi.json") as response:
+        document = await response.json()
+    for path in document["paths"]:
+        assert path in text
+
+
+async def test_static_files_are_kept_for_ever_under_the_name_of_their_content(web):
+    address = re.search(r'href="(/static/[^"]+\.css)"', await text_of(web, "/"))
+    assert address is not None
+
+    async with web.get(address[1], headers={"Range": "bytes=0-1"}) as response:
+        assert response.status == 200
+        assert "immutable" in response.headers["Cache-Control"]
+    async with web.get(re.sub(r"/static/\w+/", "/static/0000/", address[1])) as response:
+        assert response.status == 404
+    async with web.get("/static/x/..%2f..%2fapp.py") as response:
+        assert response.status == 404
