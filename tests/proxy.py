@@ -8,11 +8,15 @@ from pathlib import Path
 
 
 class Proxy:
-    """`cut` replies are lost: the server got the request and answered, the client sees a closed connection."""
+    """`cut` replies are lost, after `spare` that are not: the server got the request and answered, the client sees a
+    closed connection. `pass_bytes` cuts on the way there: so much of a request arrives and no more.
+    """
 
     def __init__(self, upstream: Path) -> None:
         self.upstream = upstream
         self.cut = 0
+        self.spare = 0
+        self.pass_bytes: int | None = None
         self.is_silent = False  # takes requests and answers nothing
         self.replies_cut = 0
         self.links: set[_Client] = set()
@@ -52,10 +56,15 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._proxy.is_silent:
             return
+        limit = self._proxy.pass_bytes
+        if limit is not None:
+            data, self._proxy.pass_bytes = data[:limit], max(0, limit - len(data))
         if self._server is None:
             self._early += data
         else:
             self._server.write(data)
+        if limit is not None and self._proxy.pass_bytes == 0:
+            self.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._proxy.links.discard(self)
@@ -74,7 +83,10 @@ class _Server(asyncio.Protocol):
         self._proxy, self._link = proxy, link
 
     def data_received(self, data: bytes) -> None:
-        if self._proxy.cut > 0:
+        if self._proxy.spare > 0:
+            self._proxy.spare -= 1
+            self._link.client.write(data)
+        elif self._proxy.cut > 0:
             self._proxy.cut -= 1
             self._proxy.replies_cut += 1
             self._link.drop()

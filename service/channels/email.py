@@ -78,6 +78,24 @@ class EmailChannel:
                 raise ChannelError(text, is_unknown=True, is_outage=True) from failure
             raise self._trouble(failure, to) from failure
 
+    async def probe(self, within_s: float = 10) -> str:
+        """Greet the server, encrypt and log in as a send would, and hang up; no mail is sent. Returns how it went in
+        words; ChannelError says what a send would meet."""
+        smtp = self._server.client()
+        try:
+            async with asyncio.timeout(within_s):
+                await smtp.connect()
+                if smtp.is_ehlo_or_helo_needed:
+                    await smtp.ehlo()
+                is_encrypted = smtp.transport is not None and smtp.transport.get_extra_info("ssl_object") is not None
+                await smtp.quit()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as failure:
+            raise self._trouble(failure, "") from failure
+        finally:
+            smtp.close()
+        login = "logged in" if self._server.username else "no login asked for"
+        return f"answers, {'encrypted' if is_encrypted else 'not encrypted'}, {login}"
+
     def _checked(self, address: str) -> str:
         try:
             to = normalise(address)

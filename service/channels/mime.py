@@ -36,6 +36,9 @@ _SKELETON = (
     # RFC 3834: no holiday reply, please; Exchange wants to be told in its own words ([MS-OXCMAIL] 2.2.3.2.14).
     "Auto-Submitted: auto-generated\r\n"
     "X-Auto-Response-Suppress: OOF, AutoReply\r\n"
+    # For a reader's own filters: which text it is, and about what.
+    "X-Followthrough-Template: {template}\r\n"
+    "X-Followthrough-Subject: {about}\r\n"
     "MIME-Version: 1.0\r\n"
     'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
     "\r\n"
@@ -73,6 +76,8 @@ def assemble(owed: Owed, message: Message, sender: Sender, to: str) -> bytes:
         subject=header_text(message.subject, len("Subject: ")),
         key=owed.key,
         thread=thread_id(owed.subject),
+        template=owed.template,
+        about=header_text(owed.subject, len("X-Followthrough-Subject: ")),
         host=sender.host,
         boundary=f"=_{owed.key}",  # base64 has no underscore, so no part can hold it
         text=_part(message.text),

@@ -4,18 +4,26 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
-    from service.messages.templates import Templates
     from service.settings.model import Settings
-    from service.settings.problems import ConfigError
+    from service.settings.problems import Problem
 
 VARIABLE = "FOLLOWTHROUGH_CONFIG"
 DEFAULT = Path("config")
+
+
+class Examined(NamedTuple):
+    """A configuration with everything that is wrong with it; `settings` only when there is no error."""
+
+    settings: "Settings | None"
+    errors: "list[Problem]"
+    warnings: "list[Problem]"
 
 
 def config_dir(given: Path | None) -> Path:
@@ -24,33 +32,41 @@ def config_dir(given: Path | None) -> Path:
 
 
 def read_settings(given: Path | None) -> "Settings":
-    """The settings as the service itself would load them."""
-    return read_all(given)[0]
+    """The settings as the service itself would load them; Failure carries every problem."""
+    found = examine_all(given)
+    if found.settings is None:
+        raise cannot_load(found.errors, given)
+    return found.settings
 
 
-def read_all(given: Path | None) -> "tuple[Settings, Templates]":
-    """The settings and the templates that go with them; Failure carries every problem."""
-    from service.messages.templates import Templates
-    from service.settings.load import load
-    from service.settings.problems import ConfigError
+def examine_all(given: Path | None) -> Examined:
+    """Every file of the configuration and every template, checked together."""
+    from service.messages.templates import SUFFIX, Templates
+    from service.settings.load import SHIPPED_TEMPLATES, ConfigError, examine
 
     folder = config_dir(given)
+    broken: list[Problem] = []
     try:
-        templates = Templates.load(overrides=folder / "templates")
-        return load(folder, os.environ, templates.hashes.keys()), templates
+        names = frozenset(Templates.load(overrides=folder / "templates").hashes)
     except ConfigError as error:
-        raise cannot_load(error, given) from None
+        # Which names there are is known from the files; a policy that uses a broken one is not wrong itself.
+        broken = error.problems
+        own = (folder / "templates").glob(f"*{SUFFIX}")
+        names = SHIPPED_TEMPLATES | {path.name.removesuffix(SUFFIX) for path in own}
+    settings, report = examine(folder, os.environ, names)
+    return Examined(
+        None if broken else settings, sorted([*report.errors, *broken]), report.quiet_warnings()
+    )
 
 
-def cannot_load(error: "ConfigError", given: Path | None) -> Failure:
+def cannot_load(problems: "Sequence[Problem]", given: Path | None) -> Failure:
     """Exit 2 with every problem at its place."""
-    count = len(error.problems)
-    many = f"{count} problem{'s' * (count != 1)} in {config_dir(given)}"
+    many = f"{len(problems)} problem{'s' * (len(problems) != 1)} in {config_dir(given)}"
     return Failure(
         Exit.WRONG,
-        "\n".join(problem.render() for problem in error.problems),
+        "\n".join(problem.render() for problem in problems),
         f"{many}: mend and check with `{command('validate', given)}`",
-        {"problems": [problem.as_dict() for problem in error.problems]},
+        {"problems": [problem.as_dict() for problem in problems]},
     )
 
 

@@ -46,8 +46,18 @@ def report(failure: Failure, *, as_json: bool) -> None:
         say(failure.action)
 
 
+def visible(text: str) -> str:
+    """`text` with what a terminal would obey, or a reader would not see, written out: events are strangers' text."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 def _line(text: str, style: str, *, is_data: bool) -> None:
     stream = sys.stdout if is_data else sys.stderr
+    text = visible(text)
     if style and stream.isatty():
         from rich.console import Console
         from rich.text import Text

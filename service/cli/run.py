@@ -90,7 +90,7 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
     from service.store.contract import StoreDown, Unfit
 
     if isinstance(error, ConfigError):
-        return cannot_load(error, config)
+        return cannot_load(error.problems, config)
     if isinstance(error, StoreDown):
         return Failure(
             Exit.DOWN, f"the store cannot be used: {error}", f"check with `{command('doctor', config)}`"

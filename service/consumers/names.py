@@ -65,3 +65,20 @@ class HeldName:
         os.pwrite(descriptor, f"{self.holder}\n".encode(), 0)
         self._descriptor = descriptor
         return True
+
+
+def running(data_dir: Path) -> dict[str, int]:
+    """The live workers of this data folder: name -> pid. The lock tells who lives, so an old pid is never believed."""
+    found = {}
+    for lock in sorted((data_dir / "workers").glob("*.lock")):
+        descriptor = os.open(lock, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 1000).decode(errors="replace")
+            pid = holder.rpartition("#")[2].partition(".")[0]
+            if pid.isdigit():
+                found[lock.stem] = int(pid)
+        finally:
+            os.close(descriptor)
+    return found

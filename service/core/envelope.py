@@ -71,12 +71,10 @@ def decode(raw: bytes, received_at: datetime, *, trusted: bool = False) -> Event
 
 
 def read(raw: bytes) -> object:
-    """The JSON of one event from outside, fit for `admit`."""
+    """The JSON of one event from outside, for `admit` to inspect."""
     if len(raw) > EVENT_BYTES_MAX:
         raise _too_large()
-    value = parse(raw)
-    inspect(value)
-    return value
+    return parse(raw)
 
 
 def normalise(attributes: Mapping[str, object], received_at: datetime) -> bytes:
@@ -90,9 +88,9 @@ def admit(attributes: object, received_at: datetime) -> tuple[Event, bytes]:
     `attributes` is a structured CloudEvent as plain JSON types. Equal events give equal bytes, and the bytes read
     back are the same event.
     """
+    inspect(attributes)
     if not isinstance(attributes, Mapping):
         raise BadEvent("wrong_type", "an event is one JSON object")
-    inspect(attributes)
     _check_names(attributes)
     envelope: dict[str, object] = {
         name: value for name, value in attributes.items() if name not in _OURS and value is not None

@@ -68,7 +68,7 @@ class Attempts:
             return outcome.waiting(
                 owed, 0, f"it waited too long behind others for {owed.channel}", self.now(held)
             )
-        if False:
+        if await self._patiently(held, lambda: self._store.was_sent(held.entry.shard, owed.key)):
             return outcome.already_sent(owed, self.now(held))
         untrue = still_owed(owed, await self._state(held))
         if untrue is not None:

@@ -63,7 +63,7 @@ def between(early: datetime, late: datetime) -> str:
     seconds = (late - early).total_seconds()
     if seconds >= 36 * 3600:
         return count(round(seconds / 86400), "day")
-    if seconds >= 86400:
+    if seconds >= 23.5 * 3600:
         return "1 day"
     return Times("UTC", early).length(late)
 

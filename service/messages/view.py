@@ -1,7 +1,7 @@
 """What a template may say: plain words, dates already in the reader's zone, names for ids. All of it is cleaned.
 
-Names here are public: templates are written against them (`README`, "Your own words"). Values are text, numbers,
-booleans, and lists and mappings of these; text is empty where nothing is known. Total: any facts give variables.
+Names here are public: templates are written against them. Values are text, numbers, booleans, and lists and
+mappings of these; text is empty where nothing is known. Total: any facts give variables.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ NameOf = Callable[[str], str]
 
 def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
     """Everything a template can use for this notification and this reader."""
-    facts, times = owed.facts, Times("UTC", owed.decided_at)
+    facts, times = owed.facts, Times(reader.time_zone, owed.decided_at)
     name = _namer(name_of)
     return {
         **_subject(facts, reader, name),

@@ -31,7 +31,7 @@ class Meter:
         self.work = 0
 
     def step(self) -> None:
-        pass
+        self.steps += 1
         if self.steps > STEPS_MAX:
             raise LimitExceeded(f"more than {STEPS_MAX:,} steps of loops and macros")
 

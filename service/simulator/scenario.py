@@ -58,15 +58,15 @@ class Scenario:
         """The scenario's world as a configuration folder; `changes` are later changes of the people, in order."""
         people = {name: _given(person) for name, person in self.given.people.items()}
         for change in changes:
-            for name, changed in change.items():
-                people[name] = {**people.get(name, {}), **changed}
+            for changed_id, changed in change.items():
+                people[changed_id] = {**people.get(changed_id, {}), **changed}
         if self.given.fallback_contact is None and not any(
             FALLBACK_ROLE in _list(person.get("roles")) for person in people.values()
         ):
             people["ops"] = {**people.get("ops", {}), "roles": [FALLBACK_ROLE]}
-        teams = {team: _given(unit) for team, unit in self.given.teams.items()}
-        for name in {team for person in people.values() for team in _list(person.get("teams"))}:
-            teams.setdefault(str(name), {})
+        teams = {name: _given(unit) for name, unit in self.given.teams.items()}
+        for team in {str(one) for person in people.values() for one in _list(person.get("teams"))}:
+            teams.setdefault(team, {})
         directory = {
             "people": [
                 {"id": name, "name": name, "email": f"{name}@example.com", **person}

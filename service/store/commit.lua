@@ -109,7 +109,7 @@ for i = STATES + count[sets], #KEYS do
   redis.call('UNLINK', KEYS[i])
 end
 write(dues, 'ZADD', due_key)
-
+write(undues, 'ZREM', due_key)
 for i = first[emits], first[emits] + count[emits] - 1 do
   redis.call('XADD', emit_key, '*', 'v', ARGV[i])
 end

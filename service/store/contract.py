@@ -164,6 +164,12 @@ class Store(Protocol):
     async def settle(self, entry: Entry, outcome: "Settled") -> bool:
         """Record the outcome of one attempt; False when another worker settled the entry first (then nothing)."""
 
+    async def owe_again(self, shard: Shard, position: str, key: str, value: bytes) -> None:
+        """Put a delivery that was given up into the outbox again, and take its dead letter at `position` away."""
+
+    async def backlog(self, shard: Shard) -> tuple[int, int]:
+        """How many deliveries are owed now, in a worker's hands included, and how many wait for their retry."""
+
     # -- reading ----------------------------------------------------------------------------------------------
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         """Decisions of a shard in order."""

@@ -48,7 +48,7 @@ KEYS = (
         "{s}:out",
         "stream",
         "none: settled entries go",
-        "commit.lua, settle.lua, retries.lua",
+        "commit.lua, settle.lua, retries.lua, owe_again",
         "delivery: claim",
     ),
     Row("{s}:retry", "zset", "none: moved back when due", "settle.lua", "retries.lua"),

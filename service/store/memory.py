@@ -225,6 +225,16 @@ class MemoryStore:
         self._wake()
         return True
 
+    async def owe_again(self, shard: Shard, position: str, key: str, value: bytes) -> None:
+        shelf = self._shelf(shard)
+        shelf.out.add((key, value), self._ms())
+        shelf.dead.remove(position)
+        self._wake()
+
+    async def backlog(self, shard: Shard) -> tuple[int, int]:
+        shelf = self._shelf(shard)
+        return len(shelf.out), len(shelf.retry)
+
     # -- reading -----------------------------------------------------------------------------------------
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         return [Logged(at, *entry) for at, entry in islice(self._shelf(shard).log.after(after), count)]

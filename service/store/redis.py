@@ -162,6 +162,16 @@ class RedisStore:
     async def settle(self, entry: Entry, outcome: Settled) -> bool:
         return await self._outbox.settle(entry, outcome)
 
+    async def owe_again(self, shard: Shard, position: str, key: str, value: bytes) -> None:
+        k = self._keys.of(shard)
+        await self._wire.write(
+            [("XADD", k.out, "*", "k", key, "v", value), ("XDEL", k.dead, position)], atomic=True
+        )
+
+    async def backlog(self, shard: Shard) -> tuple[int, int]:
+        k = self._keys.of(shard)
+        return await self._wire.call("XLEN", k.out), await self._wire.call("ZCARD", k.retry)
+
     # -- reading -----------------------------------------------------------------------------------------------
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         key = self._keys.of(shard).log

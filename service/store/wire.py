@@ -55,7 +55,8 @@ def open_client(url: str) -> Redis:
         retry=None,
         protocol=2,
         decode_responses=False,
-        # Wire bounds every command by itself, for asyncio.wait_for, which redis-py would use, is not to be trusted.
+        # Wire bounds every command by itself. With a timeout here redis-py sends by `asyncio.wait_for`, which in
+        # Python 3.11 swallows a cancellation that comes in the turn in which it finishes (cpython#86296).
         socket_timeout=None,
         socket_connect_timeout=TIMEOUT_S,
         max_connections=CONNECTIONS_MAX,
@@ -72,6 +73,9 @@ class Wire:
         kwargs = pool.connection_kwargs
         assert kwargs.get("retry") is None, "a store's client must not resend by itself: use wire.open_client"
         assert not kwargs.get("decode_responses"), "a store's client must not decode: use wire.open_client"
+        assert kwargs["socket_timeout"] is None, (
+            "a store's client has its timeouts here: use wire.open_client"
+        )
         self._fsync = fsync
         self._client = _raw(pool)
         # Blocking reads hold their connection for seconds, so they have connections of their own.
@@ -143,13 +147,7 @@ def _raw(pool: ConnectionPool) -> Redis:
 
 @asynccontextmanager
 async def _bounded(timeout_s: float) -> AsyncIterator[None]:
-    """What "cannot be reached or refuses to write" looks like, as StoreDown; any other error is a bug of ours.
-
-    Also hands a cancellation on that was swallowed: in Python 3.11 `asyncio.wait_for` returns normally when it is
-    cancelled in the turn in which it finishes (cpython#86296, mended in 3.12).
-    """
-    task = asyncio.current_task()
-    cancelled_before = task.cancelling() if task else 0
+    """What "cannot be reached or refuses to write" looks like, as StoreDown; any other error is a bug of ours."""
     try:
         async with asyncio.timeout(timeout_s):
             yield
@@ -161,5 +159,3 @@ async def _bounded(timeout_s: float) -> AsyncIterator[None]:
         if isinstance(error, _REFUSALS) or str(error).startswith(_REFUSAL_CODES):
             raise StoreDown(f"the store refuses: {error}") from error
         raise
-    if task and task.cancelling() > cancelled_before:
-        raise asyncio.CancelledError

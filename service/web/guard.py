@@ -1,7 +1,7 @@
 """The door before every route: who asks, from where, with what; how much they may send; and what every answer says.
 
 Plain ASGI, because it also stands around bodies that stream. It knows no route but the few prefixes below, each with
-its reason. Order: host, forwarding, kind of request, key, body.
+its reason. Order: size of the head, host, forwarding, kind of request, key, body.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,9 @@ log = get_log()
 
 # Four events of the largest size, or a thousand of a usual one (GoAlert's limit, too).
 BODY_BYTES_MAX = 256 * 1024
+# A browser sends about 20 headers in 2 kB, with many cookies 8 kB; a proxy adds a few more.
+HEADERS_MAX = 100
+HEADER_BYTES_MAX = 32 * 1024
 # A sender that takes longer for 256 kB holds a connection on purpose, or is broken.
 BODY_WITHIN_S = 10.0
 
@@ -73,6 +77,8 @@ class Guard:
                 await refusal(scope, receive, answer.send)
             else:
                 await self._app(scope, _Body(receive).receive, answer.send)
+        except ClientDisconnect:
+            return  # Nobody is left to be answered, and nothing was published.
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if not answer.has_started:
@@ -89,12 +95,20 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers, doors: Doors) -> Response | None:
         path, method = scope["path"], scope["method"]
         return (
-            self._wrong_host(path, headers, doors)
+            self._too_many_headers(headers)
+            or self._wrong_host(path, headers, doors)
             or self._forwarded(path, headers, doors)
             or self._wrong_kind(path, method, headers)
             or self._no_key(path, method, headers, doors)
             or self._wrong_body(headers)
         )
+
+    def _too_many_headers(self, headers: Headers) -> Response | None:
+        """The server's own limit holds only for a head that comes in pieces (h11: "incomplete event")."""
+        size = sum(len(name) + len(value) for name, value in headers.raw)
+        if len(headers.raw) <= HEADERS_MAX and size <= HEADER_BYTES_MAX:
+            return None
+        return self._refuse(431, "too_many_headers", "Send fewer headers, or shorter ones.", _CLOSE)
 
     def _wrong_host(self, path: str, headers: Headers, doors: Doors) -> Response | None:
         hosts = headers.getlist("host")

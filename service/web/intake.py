@@ -15,7 +15,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.broker import Publication
-from service.core.envelope import admit
+from service.core.envelope import admit, read
 from service.core.errors import BadEvent
 from service.core.events import Event
 from service.core.strict_json import DEPTH_MAX, inspect, parse
@@ -96,7 +96,7 @@ def _items(request: Request, body: bytes) -> tuple[list[Any], bool]:
                 f"ce-{name} is a header of the binary mode, and {media} says that the attributes are inside"
             )
             raise BadEvent("mixed_mode", detail, f"/{name}", 422)
-        return _batch(body) if media == BATCH else ([parse(body)], False)
+        return _batch(body) if media == BATCH else ([read(body)], False)
     if media.startswith("application/cloudevents"):
         raise BadEvent("media_type", f"we read {STRUCTURED} and {BATCH}", "", 415)
     if not attributes:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-# Headers of one request, all together. Ours are under 1 kB; a browser's with cookies under 8.
-HEADER_BYTES_MAX = 32 * 1024
+from service.web.guard import HEADER_BYTES_MAX
+
 # Connections at once; the next one is told 503 instead of making everybody slow.
 CONNECTIONS_MAX = 1000
 # An idle connection is kept no longer; load balancers keep theirs for 60 s and open new ones.

@@ -7,6 +7,7 @@ Steps: BANNER EHLO STARTTLS AUTH MAIL RCPT DATA (the command), BODY (after the f
 import asyncio
 import base64
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class Mail(NamedTuple):
     body: bytes
     is_encrypted: bool
     user: str
+    at: float  # epoch seconds by this machine's clock
 
 
 @dataclass
@@ -176,7 +178,9 @@ class _Session:
         sink.accepted += 1
         if sink.keep and not _is_refusal(sink.on.get("BODY")):
             # A server that drops the line after the final dot may have kept the mail: this one has.
-            sink.mails.append(Mail(self.sender, self.to, body[:-3], self.is_encrypted, self.user))
+            sink.mails.append(
+                Mail(self.sender, self.to, body[:-3], self.is_encrypted, self.user, time.time())
+            )
         await self._answer("BODY", "250 kept")
 
 

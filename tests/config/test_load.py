@@ -83,11 +83,11 @@ def test_policy_that_would_not_be_read_is_an_error(config: Path) -> None:
 
 
 def test_files_that_are_not_read_are_named(config: Path) -> None:
-    (config / "chanels.yaml").write_text("email: {kind: caught}\n")
+    (config / "channel.yaml").write_text("email: {kind: caught}\n")
     (config / "cadences.yaml").write_text("weekly: {}\n")
     assert warnings(config) == [
         "cadences.yaml: is not read yet: check-ins come with a later version",
-        "chanels.yaml: is not read",
+        "channel.yaml: is not read",
     ]
 
 

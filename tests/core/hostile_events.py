@@ -72,7 +72,9 @@ _JSON = [
     Hostile("empty", b"", "invalid_json", "", 400, "at byte 0: it is empty"),
     Hostile("blanks", b" \r\n\t", "invalid_json", "", 400, "at byte 0"),
     Hostile("byte order mark", b"\xef\xbb\xbf" + body(), "invalid_json", "", 400, "byte order mark"),
-    Hostile("utf-16", json.dumps(GOOD).encode("utf-16"), "invalid_json", "", 400, "at byte 0: this is not UTF-8"),
+    Hostile(
+        "utf-16", json.dumps(GOOD).encode("utf-16"), "invalid_json", "", 400, "at byte 0: this is not UTF-8"
+    ),
     Hostile("latin-1", b'{"id": "caf\xe9"}', "invalid_json", "", 400, "at byte 11"),
     Hostile("overlong slash", b'{"id": "\xc0\xaf"}', "invalid_json", "", 400, "at byte 8"),
     Hostile("surrogate in utf-8", b'{"id": "\xed\xa0\x80"}', "invalid_json", "", 400, "at byte 8"),
@@ -112,7 +114,9 @@ _JSON = [
     Hostile("owner twice, escaped", raw('"\\u006fwner": "bob"'), "duplicate_key", "/data", 400, "'owner'"),
     Hostile("key twice, deep", raw('"x": [{"y": {"k": 1, "k": 1}}]'), "duplicate_key", "/data/x/0/y", 400),
     Hostile("empty key twice", raw('"": 1, "": 2'), "duplicate_key", "/data", 400),
-    Hostile("lone high surrogate", raw('"extra": "\\ud800"'), "invalid_text", "/data/extra", 400, "surrogate"),
+    Hostile(
+        "lone high surrogate", raw('"extra": "\\ud800"'), "invalid_text", "/data/extra", 400, "surrogate"
+    ),
     Hostile("lone low surrogate", raw('"extra": "\\udc00x"'), "invalid_text", "/data/extra", 400),
     Hostile("reversed pair", raw('"extra": "\\udc00\\ud800"'), "invalid_text", "/data/extra", 400),
     Hostile("surrogate in a key", raw('"\\ud800": 1'), "invalid_text", "/data/\\ud800", 400),

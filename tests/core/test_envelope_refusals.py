@@ -1,5 +1,8 @@
 """Every hostile event gets its exact refusal, and no other error ever."""
 
+import json
+from contextlib import suppress
+
 import pytest
 
 from service.core.envelope import decode
@@ -29,10 +32,8 @@ def test_hostile_event_is_refused_with_its_reason_and_place(hostile: Hostile) ->
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=[hostile.name for hostile in HOSTILE])
 def test_the_log_is_read_without_an_exception_of_its_own(hostile: Hostile) -> None:
-    try:
+    with suppress(BadEvent):
         decode(hostile.body, NOW, trusted=True)
-    except BadEvent as bad:
-        assert bad.reason
 
 
 @pytest.mark.parametrize("length", range(0, len(body()), 7))
@@ -43,6 +44,4 @@ def test_an_event_cut_anywhere_is_invalid_json_at_a_byte(length: int) -> None:
 
 def test_unknown_fields_are_ignored() -> None:
     extra = {**GOOD, "traceparent": "00-1", "data": {**GOOD["data"], "colour": {"deep": [1, 2]}}}
-    import json
-
     assert decode(json.dumps(extra).encode(), NOW) == decode(body(), NOW)

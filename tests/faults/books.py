@@ -14,12 +14,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Accepted:
-    """One commitment as it was accepted: when it is due (epoch seconds), and whether it was met before that."""
+    """One commitment as it was accepted: when it is due (epoch seconds), and whether it was met before that.
+
+    `is_met` None: its `met` was accepted too close to the moment, or after it, for the books to say which came first.
+    """
 
     id: str
     owner: str
     due_at: float
-    is_met: bool
+    is_met: bool | None
 
 
 @dataclass(frozen=True)
@@ -75,17 +78,17 @@ def judge(accepted: list[Accepted], received: list[Received], managers: dict[str
     for mail in received:
         copies[mail.commitment, mail.template, mail.to].append(mail)
     for entry in accepted:
-        template = OWED_MET if entry.is_met else OWED_OPEN
-        to = entry.owner if entry.is_met else managers[entry.owner]
-        if (entry.id, template, to) not in copies:
-            verdict.lost.append(f"{entry.id} {template} to {to}")
+        met, unmet = (entry.id, OWED_MET, entry.owner), (entry.id, OWED_OPEN, managers[entry.owner])
+        owed = [met] if entry.is_met else [unmet] if entry.is_met is False else [met, unmet, _resolved(entry)]
+        if not any(one in copies for one in owed):
+            verdict.lost.append(" or ".join(" ".join(one) for one in owed))
     for (commitment, template, to), mails in copies.items():
         name = f"{commitment} {template} to {to}"
         entry = by_id.get(commitment)
         if entry is None or not _is_expected(entry, template, to, managers):
             verdict.unexpected.append(name)
             continue
-        offset = (ALLOWED_MET if entry.is_met else ALLOWED_OPEN)[template]
+        offset = {**ALLOWED_OPEN, **ALLOWED_MET, "resolved": None}[template]
         if offset is not None and min(mail.at for mail in mails) < entry.due_at + offset:
             verdict.early.append(name)
         if len({(mail.key, mail.body) for mail in mails}) > 1:
@@ -95,9 +98,21 @@ def judge(accepted: list[Accepted], received: list[Received], managers: dict[str
 
 
 def _is_expected(entry: Accepted, template: str, to: str, managers: dict[str, str]) -> bool:
-    allowed = ALLOWED_MET if entry.is_met else ALLOWED_OPEN
+    if entry.is_met is None and template == "resolved":
+        return to in (entry.owner, managers[entry.owner])
+    allowed = (
+        {**ALLOWED_OPEN, **ALLOWED_MET}
+        if entry.is_met is None
+        else ALLOWED_MET
+        if entry.is_met
+        else ALLOWED_OPEN
+    )
     reader = managers[entry.owner] if template == "escalated" else entry.owner
     return template in allowed and to == reader
+
+
+def _resolved(entry: Accepted) -> tuple[str, str, str]:
+    return entry.id, "resolved", entry.owner
 
 
 _KEY = re.compile(rb"^Message-ID:\s*<([0-9a-f]+)@", re.MULTILINE | re.IGNORECASE)

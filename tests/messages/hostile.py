@@ -31,7 +31,7 @@ def sample(template: str) -> Sample:
     """The usual case of a template with every text replaced."""
     usual = samples.usual(template)
     texts = {"reason": PROSE, "why": PROSE, "step": LINE, "by": "<i>mallory</i>", "asked_by": LINE}
-    extra = {**usual.owed.extra, **{name: text for name, text in texts.items() if name not in {"from", "to"}}}
+    extra = {**usual.owed.extra, **texts}
     facts = {**usual.owed.facts, **FACTS}
     owed = samples.owed(
         template,

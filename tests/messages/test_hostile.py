@@ -4,13 +4,15 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.core.message import Message
-from service.messages import clean, samples
-from service.messages.compiled import HTML_BYTES_MAX
+from service.messages import clean, marks, samples
+from service.messages.compiled import HTML_BYTES_MAX, variants
+from service.settings.sandbox import render
 from tests.messages import hostile
 from tests.messages.conftest import Render
 from tests.messages.test_goldens import SHIPPED
@@ -227,8 +229,6 @@ def test_any_facts_make_a_harmless_message(
 
 
 def test_missing_facts_make_a_message_too(rendered: Render) -> None:
-    import msgspec
-
     owed = msgspec.structs.replace(samples.owed("missed"), facts={}, reasons=())
     assert harmless(rendered(owed, samples.ANA)).text
 
@@ -244,3 +244,13 @@ def test_long_data_never_makes_a_mail_that_is_clipped(rendered: Render) -> None:
     for template in SHIPPED:
         owed = samples.owed(template, facts={**long, "told": told}, reasons=("&" * 2000,) * 3)
         harmless(rendered(owed, samples.DANA))
+
+
+def test_marks_inside_a_value_do_not_end_it() -> None:
+    # given a value that nobody has cleaned
+    sandbox = variants().markdown
+    template = sandbox.from_string("**{{ x }}** y")
+    # when
+    said = render(template, {"x": "a\ue001[b](c)\ue000"})
+    # then
+    assert marks.split(said) == ("**zqv0vqz** y", ["a[b](c)"])

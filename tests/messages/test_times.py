@@ -67,5 +67,6 @@ def test_what_is_no_instant_is_none(value: object) -> None:
 
 def test_spans_are_named_by_their_largest_unit() -> None:
     assert between(NOW, NOW + timedelta(minutes=5)) == "5 minutes"
+    assert between(NOW, NOW + timedelta(hours=23.5)) == "1 day"
     assert between(NOW, NOW + timedelta(hours=25)) == "1 day"
     assert between(NOW, NOW + timedelta(days=3)) == "3 days"

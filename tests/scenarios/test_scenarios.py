@@ -22,7 +22,8 @@ async def test_promise(scenario: Scenario, depth: str):
     verdict, story = await play(scenario, STAGES[depth])
     if not verdict.is_kept:
         pytest.fail(
-            f"{scenario.place}: {scenario.promise}\n{timetable(verdict, scenario.zone, story.silences)}", pytrace=False
+            f"{scenario.place}: {scenario.promise}\n{timetable(verdict, scenario.zone, story.silences)}",
+            pytrace=False,
         )
 
 

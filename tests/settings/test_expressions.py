@@ -62,7 +62,7 @@ def test_condition_holds(source: str, changes: dict[str, Any], holds: bool) -> N
         ),
         ("'mett' == commitment.status", 1, "`commitment.status` is never `mett`", "did you mean `met`?"),
         ("commitment.title = 'x'", 18, "`=` is not expected here", "did you mean `==`?"),
-        ("commitment.title | uper", 20, "there is no filter `uper`", "did you mean `upper`?"),
+        ("commitment.title | uppr", 20, "there is no filter `uppr`", "did you mean `upper`?"),
         ("commitment.title ==", 18, "unexpected `end`", ""),
         ("{{ commitment.kind }}", 20, "expected token `:`, got `}`", "write the condition without {{ and }}"),
         ("1 ** 2", 1, "`**` is not allowed", ""),

@@ -145,7 +145,7 @@ def test_failure_names_the_line() -> None:
 
 def test_unknown_filter_has_a_hint() -> None:
     with pytest.raises(Refused) as raised:
-        rendered("a\n{{ c.title|uper }}")
+        rendered("a\n{{ c.title|uppr }}")
     assert (raised.value.lineno, raised.value.hint) == (2, "did you mean `upper`?")
 
 

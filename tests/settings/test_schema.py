@@ -11,7 +11,9 @@ CONFIG = Path(__file__).parents[2] / "config"
 def test_committed_schemas_are_those_of_the_models(tmp_path: Path) -> None:
     for fresh in write(tmp_path):
         committed = CONFIG / "schema" / fresh.name
-        assert fresh.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), "run `make schema`"
+        assert fresh.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), (
+            "run `python -m service.settings.schema`"
+        )
     assert {path.name for path in (CONFIG / "schema").iterdir()} == {f"{name}.json" for name in schemas()}
 
 

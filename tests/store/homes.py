@@ -6,8 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
 from service.store.contract import Commit, Owned, Shard, Store, StoreDown
-from service.store.keys import Keys
+from service.store.keys import GROUP, Keys
 from service.store.memory import MemoryStore
 from service.store.redis import RedisStore
 from service.store.wire import open_client
@@ -85,6 +88,8 @@ class ServerHome:
                 key = raw.decode()
                 row = page.row_of(key)
                 assert row is not None, f"{key} is not in keys.py"
+                if row.shape == "{s}:out":
+                    await self._check_pending(client, raw)
                 assert (await client.type(raw)).decode() == row.type, key
                 ttl_ms = await client.pttl(raw)
                 assert (ttl_ms == -1) == row.ttl.startswith("none"), (
@@ -93,6 +98,11 @@ class ServerHome:
         finally:
             await client.aclose()
             await client.connection_pool.aclose()
+
+    async def _check_pending(self, client: Redis, key: bytes) -> None:
+        """What is settled is no worker's any more."""
+        with suppress(ResponseError):  # There is no consumer group before the first claim.
+            assert (await client.xpending(key, GROUP))["pending"] <= await client.xlen(key)
 
 
 Home = MemoryHome | ServerHome

@@ -118,7 +118,9 @@ async def test_a_message_that_is_no_longer_kept_is_said(web):
 
 
 async def test_a_messages_markup_lives_alone_in_a_sandbox(world, web):
-    id_ = await world.catch(html="<html><head><title>x</title></head><body>hi<script>1</script></body></html>")
+    id_ = await world.catch(
+        html="<html><head><title>x</title></head><body>hi<script>1</script></body></html>"
+    )
 
     async with web.get(f"/caught/{id_}/html") as response:
         policy, text = response.headers["Content-Security-Policy"], await response.text()

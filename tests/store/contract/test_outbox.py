@@ -201,3 +201,24 @@ async def test_any_shard_may_have_deliveries(store: Store) -> None:
     await store.commit(DEADLINES, batch(owned, owed=[("k", b"v")]))
 
     assert len(await store.claim([DEADLINES], "w", 5, 0, 0)) == 1
+
+
+async def test_what_was_given_up_is_owed_again_and_its_dead_letter_goes(store: Store) -> None:
+    await owe(store, "k1")
+    [entry] = await claim(store)
+    await store.settle(entry, Settled("dead", b"gave up", dead=b"why"))
+    [letter] = await store.dead_letters(INBOX, 10)
+
+    await store.owe_again(INBOX, letter.position, "k1", b"entry k1")
+
+    assert await store.dead_letters(INBOX, 10) == []
+    assert [(e.key, e.value) for e in await claim(store)] == [("k1", b"entry k1")]
+
+
+async def test_the_backlog_counts_what_is_owed_now_and_what_waits_for_its_retry(store: Store) -> None:
+    await owe(store, "k1", "k2", "k3")
+    [first, *_] = await claim(store)
+    await store.settle(first, Settled("retry", b"later", retry_at_ms=10, again=b"entry k1"))
+
+    assert await store.backlog(INBOX) == (2, 1)
+    assert await store.backlog(INBOX_1) == (0, 0)
