@@ -87,7 +87,9 @@ class EmailChannel:
                 await smtp.connect()
                 if smtp.is_ehlo_or_helo_needed:
                     await smtp.ehlo()
-                is_encrypted = smtp.transport is not None and smtp.transport.get_extra_info("ssl_object") is not None
+                is_encrypted = (
+                    smtp.transport is not None and smtp.transport.get_extra_info("ssl_object") is not None
+                )
                 await smtp.quit()
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as failure:
             raise self._trouble(failure, "") from failure

@@ -76,7 +76,7 @@ def assemble(owed: Owed, message: Message, sender: Sender, to: str) -> bytes:
         subject=header_text(message.subject, len("Subject: ")),
         key=owed.key,
         thread=thread_id(owed.subject),
-        template=owed.template,
+        template=header_text(owed.template, len("X-Followthrough-Template: ")),
         about=header_text(owed.subject, len("X-Followthrough-Subject: ")),
         host=sender.host,
         boundary=f"=_{owed.key}",  # base64 has no underscore, so no part can hold it

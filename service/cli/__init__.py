@@ -8,14 +8,29 @@ from collections.abc import Callable
 
 import typer
 
+from service.cli.config import config
+from service.cli.dead_letters import dead_letters
+from service.cli.doctor import doctor
 from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
 from service.cli.output import report
 from service.cli.run import run
+from service.cli.schema import schema
+from service.cli.stop import stop
+from service.cli.validate import validate
+from service.cli.version import version
 
-COMMANDS: dict[str, Callable[..., None]] = {
+# A command is a function; one with commands of its own is a Typer.
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "run": run,
     "emit": emit,
+    "validate": validate,
+    "doctor": doctor,
+    "dead-letters": dead_letters,
+    "config": config,
+    "schema": schema,
+    "stop": stop,
+    "version": version,
 }
 
 # Commands of the contract that are not written yet: what they will do, for whoever types one today.
@@ -53,7 +68,10 @@ def make() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, command in COMMANDS.items():
-        cli.command(name)(command)
+        if isinstance(command, typer.Typer):
+            cli.add_typer(command, name=name)
+        else:
+            cli.command(name)(command)
     for name, what in LATER.items():
         cli.command(name, hidden=True, context_settings=_ANYTHING)(_later(name, what))
     return cli

@@ -1,4 +1,4 @@
-"""`followthrough config`: every value in force, and where it comes from: a line of a file, the environment, a default."""
+"""`followthrough config`: every value in force and its origin: a line of a file, the environment, or a default."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,9 @@ class Value(NamedTuple):
 
 
 def config(config: Config = None, as_json: AsJson = False) -> None:
-    """Print the configuration in force, each value with its origin. Secrets are hidden.
+    """Print each value in force, and where it comes from.
+
+    Secrets are hidden.
 
     Example: followthrough config
     """
@@ -40,26 +42,28 @@ def values_of(given: Path | None) -> list[Value]:
     """Everything in followthrough.yaml and channels.yaml, defaults included."""
     from service.settings import channels, service
     from service.settings.environment import expand, override
+
+    settings, folder = read_settings(given), config_dir(given)
+    document = _read(folder / "followthrough.yaml", service.SHOWN_KEYS)
+    data = expand(document, os.environ, folder)
+    override(document, data if isinstance(data, dict) else {}, os.environ, service.PATHS)
+    found = list(_flat(settings.service, (), document))
+    document = _read(folder / "channels.yaml", channels.SHOWN_KEYS)
+    expand(document, os.environ, folder)
+    for name, channel in settings.channels.items():
+        found += _flat(channel, (name,), document)
+    return found
+
+
+def _read(path: Path, shown_keys: frozenset[str]) -> "Document":
+    """The file with its lines; an empty document when there is none."""
+    from service.settings.document import Document
     from service.settings.problems import Report
     from service.settings.yaml_reader import read
 
-    settings, folder = read_settings(given), config_dir(given)
-    found: list[Value] = []
-    for name, shown_keys in (("followthrough", service.SHOWN_KEYS), ("channels", channels.SHOWN_KEYS)):
-        path = folder / f"{name}.yaml"
-        if not path.exists():
-            document = _nothing(str(path))
-        else:
-            document = read(path, str(path), Report(), shown_keys=shown_keys)
-        data = expand(document, os.environ, folder)
-        if name == "followthrough":
-            data = data if isinstance(data, dict) else {}
-            override(document, data, os.environ, service.PATHS)
-            found += _flat(settings.service, (), document)
-        else:
-            for channel, model in settings.channels.items():
-                found += _flat(model, (channel,), document)
-    return found
+    if not path.exists():
+        return Document(str(path), None, Report())
+    return read(path, str(path), Report(), shown_keys=shown_keys)
 
 
 def _flat(value: object, path: "Path_", document: "Document") -> "Iterator[Value]":
@@ -88,7 +92,9 @@ def _origin(path: "Path_", document: "Document") -> str:
             via = f" ({written})" if isinstance(written, str) and "${" in written else ""
             mark = document.values[here]
             # A parent that is written says nothing about a child that is not.
-            return f"{document.file}:{mark.line}{via}" if length == len(path) or _is_leaf(written) else "default"
+            return (
+                f"{document.file}:{mark.line}{via}" if length == len(path) or _is_leaf(written) else "default"
+            )
     return "default"
 
 
@@ -127,10 +133,3 @@ def _origin_of_folder(given: Path | None) -> str:
     if given:
         return "--config"
     return f"${VARIABLE}" if os.environ.get(VARIABLE) else "default"
-
-
-def _nothing(file: str) -> "Document":
-    from service.settings.document import Document
-    from service.settings.problems import Report
-
-    return Document(file, None, Report())

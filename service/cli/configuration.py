@@ -54,9 +54,7 @@ def examine_all(given: Path | None) -> Examined:
         own = (folder / "templates").glob(f"*{SUFFIX}")
         names = SHIPPED_TEMPLATES | {path.name.removesuffix(SUFFIX) for path in own}
     settings, report = examine(folder, os.environ, names)
-    return Examined(
-        None if broken else settings, sorted([*report.errors, *broken]), report.quiet_warnings()
-    )
+    return Examined(None if broken else settings, sorted([*report.errors, *broken]), report.quiet_warnings())
 
 
 def cannot_load(problems: "Sequence[Problem]", given: Path | None) -> Failure:

@@ -38,10 +38,12 @@ def emit(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send events. One whose time lies ahead is sent when its time comes; `id source time specversion` are filled in.
+    """Tell the service what happened.
 
-    Instants may be relative: +20s, -5m, +4h, +1d, Sat 08:00. An event's time counts from now, its other instants
-    from that time.
+    An event whose time lies ahead is sent when its time comes; `id source time specversion` are filled in.
+
+    Instants may be relative: +20s, -5m, +4h, +1d, Sat 08:00.
+    `time` counts from now, the other instants from that time.
 
     Example: followthrough emit examples/first-day.jsonl
 

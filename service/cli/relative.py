@@ -5,10 +5,12 @@ An event's `time` counts from now, its other instants from that `time`. What no 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from service.core.errors import BadEvent
 from service.core.events import EVENTS
+from service.core.instants import read_instant, within_window
+from service.core.payload import shape_of
 from service.core.strict_json import quoted
 from service.core.view import iso
 
@@ -27,7 +29,7 @@ def absolute(attributes: dict[str, object], now: datetime) -> dict[str, object]:
     """
     given = attributes.get("time")
     time = now if given is None else resolve(given, now, "/time")
-    found = {**attributes, "time": iso(time) if isinstance(time, datetime) else time}
+    found = {**attributes, "time": _written(time)}
     data = attributes.get("data")
     if isinstance(data, dict):
         since = time if isinstance(time, datetime) else read_or(time, now)
@@ -46,7 +48,8 @@ def resolve(value: object, since: datetime, pointer: str) -> object:
     try:
         if distance := _DISTANCE.fullmatch(value):
             seconds = float(distance["number"]) * _SECONDS[distance["unit"]]
-            return since + timedelta(seconds=-seconds if distance["sign"] == "-" else seconds)
+            at = since + timedelta(seconds=-seconds if distance["sign"] == "-" else seconds)
+            return within_window(at, value, pointer, since)
         if (moment := _NEXT.fullmatch(value)) and moment["day"].lower() in _DAYS:
             return _next(moment, since)
     except OverflowError:
@@ -56,8 +59,6 @@ def resolve(value: object, since: datetime, pointer: str) -> object:
 
 def read_or(value: object, instead: datetime) -> datetime:
     """The absolute instant in `value`; `instead` when it is none, which the envelope will report."""
-    from service.core.instants import read_instant
-
     try:
         return read_instant(value, "/time", instead).astimezone(instead.tzinfo)
     except BadEvent:
@@ -72,8 +73,6 @@ def _next(moment: re.Match[str], since: datetime) -> datetime:
 
 
 def _instants(event_type: object, data: dict[str, object]) -> set[str]:
-    from service.core.payload import shape_of
-
     kind = EVENTS.get(event_type) if isinstance(event_type, str) else None
     if kind is not None and kind.data is not None:
         return {name for name, shape in shape_of(kind.data).items() if shape.kind == "instant"}
@@ -81,4 +80,4 @@ def _instants(event_type: object, data: dict[str, object]) -> set[str]:
 
 
 def _written(value: object) -> object:
-    return iso(value) if isinstance(value, datetime) else value
+    return iso(value.astimezone(UTC)) if isinstance(value, datetime) else value

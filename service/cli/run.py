@@ -25,7 +25,9 @@ def run(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start the service: web, engine and delivery in one process. Ctrl-C stops it gracefully.
+    """Start the service.
+
+    Web, engine and delivery in one process. Ctrl-C stops it gracefully.
 
     Example: followthrough run
     """
@@ -86,8 +88,10 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
     """What an error of the start means for whoever typed the command; None for an error of ours."""
     import errno
 
+    from service.consumers.names import NameTaken
     from service.settings.problems import ConfigError
     from service.store.contract import StoreDown, Unfit
+    from service.web.doors import OpenDoor
 
     if isinstance(error, ConfigError):
         return cannot_load(error.problems, config)
@@ -97,6 +101,10 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
         )
     if isinstance(error, Unfit):
         return Failure(Exit.DOWN, str(error))
+    if isinstance(error, NameTaken):
+        return Failure(Exit.WRONG, str(error), f"or end the other with `{command('stop', config)}`")
+    if isinstance(error, OpenDoor):
+        return Failure(Exit.WRONG, str(error), "add api_keys, or listen on 127.0.0.1")
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return Failure(
             Exit.WRONG,

@@ -17,7 +17,9 @@ def schema(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the JSON Schema of one kind of file; without a name, which ones there are.
+    """Print the JSON Schema of a configuration file.
+
+    Without a name: which ones there are.
 
     Example: followthrough schema policy > policy.json
     """

@@ -23,7 +23,9 @@ def stop(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop every running service of this configuration's data_dir; what is in hand is finished first.
+    """Stop the running service.
+
+    Every one of this configuration's data_dir; what is in hand is finished first.
 
     Example: followthrough stop
     """

@@ -18,7 +18,9 @@ def validate(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of the configuration, its policies, conditions and templates. Nothing is connected to.
+    """Check the configuration, its policies and templates.
+
+    Everything that is wrong is shown at once. Nothing is connected to.
 
     Example: followthrough validate --config config
     """

@@ -8,7 +8,7 @@ from service.cli.output import put, put_json
 
 
 def version(config: Config = None, as_json: AsJson = False) -> None:
-    """Print the version, and the Python it runs on.
+    """Print the version.
 
     Example: followthrough version --json
     """

@@ -41,6 +41,13 @@ class Notice(Struct):
     after: bool = False
     cause: str = ""
     extra: dict[str, object] = field(default_factory=dict)
+    is_farewell: bool = False  # the last word to this reader: they are not among those told any more
+
+    @property
+    def weight(self) -> tuple[bool, bool, int]:
+        """What a reader needs most when two notices become one message: a miss before a reminder, a step of the
+        policy before what is built in."""
+        return self.after, self.policy is not None, _URGENCIES.index(self.urgency)
 
 
 class Draft:
@@ -54,6 +61,7 @@ class Draft:
         self.notices: list[Notice] = []
         self.reasons: list[Reason] = []
         self.dead: list[Dead] = []
+        self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
         self.cause = effect_key("event", event.source, event.id) if event else ""
 
     # -- saying why ---------------------------------------------------------------------------------------------
@@ -65,6 +73,8 @@ class Draft:
         if condition is None:
             return True
         view = expression_view(facts(self.subject, self.state, moment), self.world.directory, self.event)
+        if self.said is not None:
+            view["event"] = self.said
         try:
             return condition(view)
         except ConditionFailed as failure:
@@ -74,24 +84,36 @@ class Draft:
             return otherwise
 
     # -- telling ------------------------------------------------------------------------------------------------
-    def tell(self, notice: Notice) -> None:
-        """Tell one recipient; a second notice to the same one joins the first, with both reasons."""
-        for known in self.notices:
+    def tell(self, notice: Notice) -> bool:
+        """Tell one recipient, unless the policy keeps silent; a second notice to the same one joins the first: one
+        message, the weightier one, with both reasons and the higher urgency. Whether anything goes out."""
+        if not self._goes_out(notice):
+            return False
+        for index, known in enumerate(self.notices):
             if known.to == notice.to and known.kind == notice.kind:
-                known.reasons += notice.reasons
-                known.urgency = max(known.urgency, notice.urgency, key=_URGENCIES.index)
-                self.because(Code.MERGED, f"{notice.to} is told once, also for: {notice.reasons[0]}")
-                return
+                first, second = (notice, known) if notice.weight > known.weight else (known, notice)
+                first.reasons += second.reasons
+                first.urgency = max(first.urgency, second.urgency, key=_URGENCIES.index)
+                self.notices[index] = first
+                self.because(Code.MERGED, f"{notice.to} is told once, also for: {second.reasons[0]}")
+                return True
         self.notices.append(notice)
+        return True
 
-    def tell_fallback(self, moment: Moment, step: str, why: str) -> None:
+    def tell_fallback(
+        self, moment: Moment, step: str, why: str, policy: Policy | None = None, round_: int = 0
+    ) -> None:
         """Nobody is there: the fallback contact is told; with no fallback contact either, a dead letter says so."""
+        if policy is not None and policy.mode == "shadow":
+            self.because(Code.SHADOW, f"the fallback contact would have been told: {why}")
+            return
         contact = Recipients((self.world.fallback_contact,))
         found = resolve(contact, self.state, self.world.directory)
         for to in found:
             extra: dict[str, object] = {"step": step, "why": why}
             reason = f"{why}; {to} is the fallback contact"
-            self.tell(Notice(to, "unroutable", f"~fallback:{step}", moment, [reason], extra=extra))
+            told = Notice(to, "unroutable", f"~fallback:{step}", moment, [reason], extra=extra, round=round_)
+            self.tell(told)
             self.because(Code.FALLBACK, reason)
         if not found:
             detail = f"{why}, and the fallback contact {self.world.fallback_contact} is nobody"
@@ -102,7 +124,7 @@ class Draft:
 
     # -- the end --------------------------------------------------------------------------------------------------
     def finish(self) -> Decision:
-        emits = [self._request(notice) for notice in self.notices if self._goes_out(notice)]
+        emits = [self._request(notice) for notice in self.notices]
         return Decision(
             self.state,
             next_due(self.state, self.world),
@@ -170,6 +192,8 @@ class Draft:
         name = notice.policy.name if notice.policy else ""
         after = notice.after or any(t.to == notice.to and t.after for t in told)
         told[:] = [t for t in told if t.to != notice.to]
+        if notice.is_farewell:
+            return
         told.append(Told(notice.to, name, notice.step, notice.moment.cycle, self.now, after))
         if notice.after and notice.to != self.state.owner:
             self.state.escalated = True

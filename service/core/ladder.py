@@ -11,7 +11,17 @@ from service.core.model import Moment, Run
 from service.core.policy import Firing, Policy
 from service.core.reasons import Code
 from service.core.recipients import resolve
-from service.core.timeline import GRACE_FOR, fires_at, held_until, nominal_at, pending, shifted, told_after
+from service.core.timeline import (
+    GRACE_FOR,
+    fires_at,
+    firings,
+    held_until,
+    nominal_at,
+    pending,
+    shifted,
+    told_after,
+)
+from service.core.view import iso
 
 # A timer fired later than this after its time was held up by an outage: what follows keeps its distance from now.
 # Well above any queueing delay, well below the shortest step a person would notice.
@@ -56,7 +66,7 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
     start = overdue_from or draft.now
     if moment.at < start:
         run.outage = start - moment.at
-    for firing in pending(run, policy):
+    for firing in pending(run, policy, moment, zone):
         if firing.is_before and (moment.at <= draft.now or nominal_at(firing, moment.at, zone) < draft.now):
             skip(draft, run, firing, Code.PASSED, f"{step_of(policy, firing)} lay in the past already")
 
@@ -69,7 +79,7 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
     while True:
         due = [
             (fires_at(firing, run, moment, zone), firing)
-            for firing in pending(run, policy)
+            for firing in pending(run, policy, moment, zone)
             if held_until(firing, run, moment, told) is None
         ]
         due = [(at, firing) for at, firing in due if at <= draft.now]
@@ -93,7 +103,7 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
                 )
         since = draft.now if resumed else latest
         empty = [fire(draft, moment, run, firing, since) for at, firing in due if at == latest]
-        if not any(empty):
+        if not all(empty):  # a level that reached anybody is not empty
             return
         pull_next(draft, moment, run)
 
@@ -113,21 +123,30 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
     if step.skip_if is not None and draft.holds(step.skip_if, False, moment, f"`skip_if` of {what}"):
         draft.because(Code.SKIP_IF, f"{what} is skipped by its `skip_if`")
         return False
-    if run.messages >= policy.messages_max:
-        draft.because(
-            Code.LIMIT, f"{what} is silent: {policy.name} has sent its {policy.messages_max} messages"
-        )
-        return False
     recipients = resolve(step.notify, draft.state, draft.world.directory)
     if not recipients:
         why = f"{what} resolves to nobody ({', '.join(step.notify.names)})"
         draft.because(Code.NOBODY, why)
-        draft.tell_fallback(moment, f"{policy.name}.{step.id}", why)
+        draft.tell_fallback(moment, f"{policy.name}.{step.id}", why, policy, firing.round)
+        if not firing.is_before:
+            _pass_over(draft, moment, run, firing)
         return not firing.is_before
     for to in recipients:
-        _tell(draft, moment, run, firing, to)
+        if run.messages >= policy.messages_max:
+            why = f"{policy.name} has sent its {policy.messages_max} messages"
+            draft.because(Code.LIMIT, f"{to} is not told by {what}: {why}")
+        else:
+            _tell(draft, moment, run, firing, to)
     supersede(draft, moment, run, firing)
     return False
+
+
+def _pass_over(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
+    """A level with nobody is not asked again: its rounds are over."""
+    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    for firing in pending(run, policy, moment, zone):
+        if firing.step is fired.step:
+            skip(draft, run, firing, Code.NOBODY, f"{step_of(policy, firing)} has nobody to tell either")
 
 
 def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> None:
@@ -136,8 +155,8 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
     template = step.template or (
         "reminder" if not after else "missed" if to == draft.state.owner else "escalated"
     )
-    reason = f"step {step.id} of {policy.title or policy.name}: {step.at.text}"
-    draft.tell(
+    reason = f"step {step.id} of {policy.title or policy.name}: {step.at.in_words}"
+    goes_out = draft.tell(
         Notice(
             to,
             template,
@@ -148,12 +167,26 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
             firing.round,
             step.urgency,
             step.visibility,
-            step.waits_for.partition(" ")[0],
+            firing.waits_for.partition(" ")[0],
             after=after,
+            extra=_what_is_next(draft, moment, run),
         )
     )
-    draft.because(Code.STEP, f"{to} is told by {reason}")
+    if goes_out:
+        draft.because(Code.STEP, f"{to} is told by {reason}")
     run.last, run.messages = firing.bit, run.messages + 1
+
+
+def _what_is_next(draft: Draft, moment: Moment, run: Run) -> dict[str, object]:
+    """When this run's next step is due and whom it will tell, as things stand: a reader may want to prevent it."""
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    ahead = [(fires_at(f, run, moment, zone), f) for f in pending(run, policy_of(draft, run), moment, zone)]
+    ahead = [(at, firing) for at, firing in ahead if at > draft.now]
+    if not ahead:
+        return {}
+    at, firing = min(ahead, key=lambda pair: pair[0])
+    to = resolve(firing.step.notify, draft.state, draft.world.directory)
+    return {"next": {"at": iso(at), "to": to}}
 
 
 def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
@@ -162,7 +195,7 @@ def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
         return
     policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
     level = shifted(fired.step.at, moment.at, zone)
-    for firing in pending(run, policy):
+    for firing in pending(run, policy, moment, zone):
         if shifted(firing.step.at, moment.at, zone) < level:
             skip(
                 draft,
@@ -179,7 +212,7 @@ def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
     zone = draft.world.directory.zone_of(draft.state.owner)
     ahead = [
         fires_at(firing, run, moment, zone)
-        for firing in pending(run, policy)
+        for firing in pending(run, policy, moment, zone)
         if not firing.is_before and held_until(firing, run, moment, told) is None
     ]
     if ahead and min(ahead) > draft.now:
@@ -200,22 +233,24 @@ def resume(draft: Draft, moment: Moment, run: Run) -> bool:
     moment.cycle += 1
     what = "the snooze is over" if snoozed else "the acknowledgement has expired"
     draft.because(Code.RESUMED if snoozed else Code.EXPIRED, f"{what}; {policy.name} goes on")
-    _step_back(draft, moment, run)
+    _step_back(draft, moment, run, snoozed)
     return True
 
 
-def _step_back(draft: Draft, moment: Moment, run: Run) -> None:
+def _step_back(draft: Draft, moment: Moment, run: Run, snoozed: bool) -> None:
     """Find where a resumed ladder begins: at the first step not taken yet, at the last one when all are taken."""
     if moment.at is None:
         return
     policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
     before = draft.now < moment.at
-    ahead = [firing for firing in pending(run, policy) if firing.is_before == before]
-    again = [firing for firing in policy.firings if firing.bit == run.last and firing.is_before == before]
+    ahead = [firing for firing in pending(run, policy, moment, zone) if firing.is_before == before]
+    again = [f for f in firings(policy, moment, zone) if f.bit == run.last and f.is_before == before]
+    if before and not snoozed:  # a reminder that no acknowledgement held back is not said again
+        again = [firing for firing in again if firing.waits_for != "done"]
     if again and (before or not ahead):
         run.done &= ~(1 << run.last)
         ahead = again
-    after = [fires_at(f, run, moment, zone) for f in ahead if not f.is_before and f.step.waits_for != "done"]
+    after = [fires_at(f, run, moment, zone) for f in ahead if not f.is_before and f.waits_for != "done"]
     if after and min(after) < draft.now:
         run.held += draft.now - min(after)
 

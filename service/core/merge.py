@@ -18,15 +18,20 @@ def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
     return True
 
 
+# What `deadline.set` says nothing about: its own time is no time of theirs, so an end that happened just before the
+# commitment was recorded still counts.
+_NEVER_SET = frozenset({"status", "progress", "confidence", "note"})
+
+
 def is_newer(state: Commitment, field: str, at: datetime) -> bool:
     """Whether a value of `field` from `at` may replace what is known (an equal time may: the later record wins)."""
-    known = state.times.get(field, state.set_at)
+    known = state.times.get(field, None if field in _NEVER_SET else state.set_at)
     return known is None or at >= known
 
 
 def stamp(state: Commitment, field: str, at: datetime) -> None:
     """Note the source time of a field. Only times that differ from the subject's own are stored."""
-    if state.set_at == at:
+    if state.set_at == at and field not in _NEVER_SET:
         state.times.pop(field, None)
     else:
         state.times[field] = at

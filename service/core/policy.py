@@ -36,6 +36,13 @@ class At(Struct, frozen=True):
         return self.days < 0 or self.elapsed < timedelta()
 
     @property
+    def in_words(self) -> str:
+        """As a reader would say it: `3 days before the deadline`, `at the deadline`."""
+        if self.text == "the moment":
+            return "at the deadline"
+        return f"{self.text} {'of ' if self.text.endswith('the day') else ''}the deadline"
+
+    @property
     def nominal(self) -> timedelta:
         """A zone-free estimate, good for ordering steps only."""
         nominal = timedelta(days=self.days) + self.elapsed
@@ -72,11 +79,6 @@ class Step(Struct, frozen=True):
     visibility: str = "private"
     line: int = 0
 
-    @property
-    def waits_for(self) -> str:
-        """What makes this step unnecessary, with the default filled in."""
-        return self.until or ("done" if self.at.is_before else "acknowledged")
-
 
 class Reaction(Struct, frozen=True):
     id: str
@@ -97,15 +99,20 @@ class Limited(Struct, frozen=True):
 
 
 class Firing(NamedTuple):
-    """One round of one step; `bit` is its place in a run's `done` mask. Round 0 is the step itself."""
+    """One round of one step; `bit` is its place in a run's `done` mask. Round 0 is the step itself.
+
+    `is_before` is the side of the moment it lies on: for `09:00 on the day` only the moment can tell, see timeline.
+    """
 
     bit: int
     step: Step
     round: int
+    is_before: bool
 
     @property
-    def is_before(self) -> bool:
-        return self.step.at.is_before
+    def waits_for(self) -> str:
+        """What makes it unnecessary, with the default filled in."""
+        return self.step.until or ("done" if self.is_before else "acknowledged")
 
 
 # A run remembers its firings in one 64-bit mask.
@@ -134,7 +141,9 @@ class Policy(Struct, frozen=True):
     def __post_init__(self) -> None:
         rounds = [(s, r) for s in self.steps for r in range((s.repeat.times if s.repeat else 0) + 1)]
         assert len(rounds) <= FIRINGS_MAX, "settings refuses a policy with more firings"
-        force_setattr(self, "firings", tuple(Firing(bit, s, r) for bit, (s, r) in enumerate(rounds)))
+        force_setattr(
+            self, "firings", tuple(Firing(bit, s, r, s.at.is_before) for bit, (s, r) in enumerate(rounds))
+        )
 
 
 class PolicyBook(Struct, frozen=True):

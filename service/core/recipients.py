@@ -48,7 +48,7 @@ def _one(name: str, state: Commitment, directory: Directory) -> list[str]:
         case "channel":
             return [name]
         case "team" | "team.lead" | "team.members":
-            return _team(kind, rest or _team_of(state, directory), directory)
+            return _team(kind, rest or _team_of(state, directory), state, directory)
         case "everyone_told":
             return [told.to for told in state.told]
         case _:
@@ -61,12 +61,13 @@ def _team_of(state: Commitment, directory: Directory) -> str:
     return state.team or (owner.teams[0] if owner and owner.teams else "")
 
 
-def _team(kind: str, team_id: str, directory: Directory) -> list[str]:
+def _team(kind: str, team_id: str, state: Commitment, directory: Directory) -> list[str]:
     team = directory.teams.get(team_id)
     if team is None:
         return []
     if kind == "team.lead":
-        return [team.lead] if team.lead else []
+        # Nobody hears of their own miss as if they were above it: then it is the lead's manager's turn.
+        return [manager_of(team.lead, directory) if team.lead == state.owner else team.lead]
     if kind == "team" and team.channels:
         return [f"channel:{channel}" for channel in team.channels]
     return list(directory.members(team_id))

@@ -55,14 +55,29 @@ def fires_at(firing: Firing, run: Run, moment: Moment, zone: ZoneInfo) -> dateti
     if firing.is_before:
         return at
     at += run.outage
-    if firing.step.waits_for != "done":
+    if firing.waits_for != "done":
         at += run.held
     return max(at, moment.not_before) if moment.not_before else at
 
 
-def pending(run: Run, policy: Policy) -> list[Firing]:
+def firings(policy: Policy, moment: Moment, zone: ZoneInfo) -> list[Firing]:
+    """The policy's firings around this moment: `09:00 on the day` reminds of 17:00 and follows up on 08:00, and a
+    reminder's rounds end before the moment."""
+    assert moment.at is not None
+    found = []
+    for firing in policy.firings:
+        at = firing.step.at
+        if at.clock is not None and at.days == 0 and shifted(at, moment.at, zone) < moment.at:
+            firing = firing._replace(is_before=True)  # noqa: PLW2901  the same firing, on the side it falls
+        if firing.round and firing.is_before and nominal_at(firing, moment.at, zone) >= moment.at:
+            continue
+        found.append(firing)
+    return found
+
+
+def pending(run: Run, policy: Policy, moment: Moment, zone: ZoneInfo) -> list[Firing]:
     """The firings that have neither gone out nor been skipped."""
-    return [firing for firing in policy.firings if not run.done >> firing.bit & 1]
+    return [firing for firing in firings(policy, moment, zone) if not run.done >> firing.bit & 1]
 
 
 def held_until(firing: Firing, run: Run, moment: Moment, told_after: set[str]) -> datetime | None:
@@ -71,7 +86,7 @@ def held_until(firing: Firing, run: Run, moment: Moment, told_after: set[str]) -
     An acknowledgement from before the moment is "I know", not "I know that it was missed": it holds nothing after.
     """
     until: list[datetime] = []
-    waits_for = firing.step.waits_for
+    waits_for = firing.waits_for
     if run.snoozed_until and (firing.is_before or waits_for != "done"):
         until.append(run.snoozed_until)
     if run.ack and waits_for != "done" and moment.at:
@@ -103,7 +118,7 @@ def run_times(run: Run, moment: Moment, policy: Policy, zone: ZoneInfo, told: se
     times = [run.snoozed_until] if run.snoozed_until else []
     if run.ack:
         times.append(run.ack.expires_at)
-    for firing in pending(run, policy):
+    for firing in pending(run, policy, moment, zone):
         if held_until(firing, run, moment, told) is None:
             times.append(fires_at(firing, run, moment, zone))
     return times

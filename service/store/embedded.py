@@ -91,7 +91,8 @@ class Embedded:
         # The server inherits the locked descriptor and never touches it: it is locked exactly as long as it lives.
         lock = os.open(self.files.server, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever is looking now whether a server runs lets go at once.
+            fcntl.flock(lock, fcntl.LOCK_EX)
             with self.files.log.open("ab") as log:
                 _children[self.files.folder] = subprocess.Popen(
                     [binary, *self.files.arguments()],

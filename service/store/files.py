@@ -50,12 +50,13 @@ class Files:
         return f"unix://{quote(str(self.socket))}"
 
     def server_runs(self) -> bool:
+        """Whether a server holds its lock. Looking is shared: those who look do not see each other."""
         try:
             descriptor = os.open(self.server, os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         else:

@@ -15,35 +15,19 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 LOG_EVENTS: dict[str, str] = {
     # life of the process
-    "started": "the service is up; says where to look",
     "stopping": "a stop was asked for; work in hand is finished first",
     "stopped": "everything is stored, nothing of ours is left running",
-    "config_loaded": "a configuration is in force",
-    "config_refused": "a new configuration has mistakes; the old one stays in force",
-    "config_warning": "a configuration loads, but something in it is probably not meant",
-    "listening": "the web listens",
     # store and shards
     "store_started": "the embedded store was launched by this process",
-    "store_joined": "the embedded store of another process is used",
     "store_down": "the store cannot be reached or refuses to write; nothing is acknowledged meanwhile",
-    "store_back": "the store answers again",
-    "store_full": "the store's memory is nearly used up",
     "standby": "another process owns the shards; this one waits to take over",
     "lease_taken": "this process owns the shards",
     "lease_lost": "another process owns the shards now; this one stands by",
-    "shard_acquired": "a shard is owned: its epoch and where it goes on",
-    "fenced": "a newer owner holds the shard; this one lets go of it",
     "rolled_back": "the store was behind what was committed: replayed from there",
-    "crash_loop": "three owners died at one place in the log: its events go one by one",
     "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
     # decisions
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
-    "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
-    "dead_letter": "given up and kept with its reason",
-    "condition_failed": "a condition of a policy could not be computed; nobody is silenced by that",
-    "unroutable": "a notification has nobody to go to; the fallback contact is told",
-    "emits_published": "internal events were moved on",
     # delivery
     "delivered": "a message was handed to its channel",
     "delivery_retried": "an attempt failed and will be made again",
@@ -60,7 +44,6 @@ LOG_EVENTS: dict[str, str] = {
     "template_broke": "a template failed; the built-in text was sent instead",
     # the web
     "request_failed": "a request ended in an error of ours",
-    "task_failed": "a background task ended in an error of ours",
 }
 
 HIDDEN = "…"

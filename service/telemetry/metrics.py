@@ -49,13 +49,22 @@ TABLE = (
     Row("rollbacks", Counter, ("topic",), "Times a shard found its store behind itself and replayed."),
     Row("timers_fired", Counter, (), "Timers whose decision is stored."),
     Row("timer_lateness_seconds", Histogram, (), "From a timer's due time to its stored decision.", LATE_S),
-    Row("lag_seconds", Gauge, ("shard",), "How long the newest decided event lay in the log; 0 when all are read."),
+    Row(
+        "lag_seconds",
+        Gauge,
+        ("shard",),
+        "How long the newest decided event lay in the log; 0 when all are read.",
+    ),
     Row("shards_owned", Gauge, (), "Shards this process owns; 0 on a standby."),
     Row(
-        "engine_heartbeat", Gauge, (), "When the engine last went round its loop, in Unix seconds; 0 = never."
+        "engine_age_seconds", Gauge, (), "Time since the engine last went round its loop; grows when stalled."
     ),
-    Row("engine_age_seconds", Gauge, (), "Time since the engine last went round its loop; grows when stalled."),
-    Row("clock_difference_seconds", Gauge, (), "This machine's clock minus the store's; timers are held above 2."),
+    Row(
+        "clock_difference_seconds",
+        Gauge,
+        (),
+        "This machine's clock minus the store's; timers are held above 2.",
+    ),
     Row("emits_published", Counter, ("topic",), "Internal events moved from where they were decided."),
     # delivery
     Row("backlog", Gauge, ("queue",), "Deliveries not settled: queue is outbox (now) or retry (later)."),

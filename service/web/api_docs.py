@@ -42,7 +42,10 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
                 operation.get("description", ""),
                 [_parameter(parameter) for parameter in operation.get("parameters", [])],
                 list(operation.get("requestBody", {}).get("content", {})),
-                [(status, answer.get("description", "")) for status, answer in operation["responses"].items()],
+                [
+                    (status, answer.get("description", ""))
+                    for status, answer in operation["responses"].items()
+                ],
             )
 
 

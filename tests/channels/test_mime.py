@@ -54,7 +54,8 @@ def test_any_text_survives_and_nothing_becomes_a_header(
 
     assert list(message.keys()) == [
         "Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
-        "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+        "X-Auto-Response-Suppress", "X-Followthrough-Template", "X-Followthrough-Subject", "MIME-Version",
+        "Content-Type",
     ]  # fmt: skip
     assert message["Subject"] == one_line(subject)
     assert body(message, "plain") == crlf(text)
@@ -103,6 +104,18 @@ def test_everything_about_one_commitment_is_one_thread_over_all_cycles() -> None
     assert first["Message-ID"] != second["Message-ID"]
     assert first["References"] == second["References"] == f"<{thread_id('deadline/c1')}@example.com>"
     assert other["References"] != first["References"]
+
+
+@given(template=TEXT, subject=TEXT)
+@example(template="x\r\nBcc: eve@example.net", subject="deadline/c1\r\n\r\nbody")
+def test_names_from_events_and_policies_cannot_add_a_header(template: str, subject: str) -> None:
+    mail = assemble(owed(template=template, subject=subject), MESSAGE, SENDER, ANA)
+
+    headers = mail.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    names = [line.partition(b":")[0] for line in headers if not line.startswith(b" ")]
+    assert len(names) == 13
+    assert b"Bcc" not in names
+    assert parsed(mail)["Subject"] == MESSAGE.subject
 
 
 def test_a_plain_subject_stays_readable_in_the_raw_mail() -> None:

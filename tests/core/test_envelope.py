@@ -12,6 +12,7 @@ from service.core.envelope import SOURCE, admit, decode, encode_internal, normal
 from service.core.errors import BadEvent
 from service.core.events import EVENTS, INTERNAL, DeadlineMoved, DeadlineSet
 from service.core.payload import shape_of
+from service.core.plain_text import is_clean, one_line
 from tests.core.hostile_events import GONE, GOOD, NOW, answer, body, event
 
 
@@ -93,6 +94,25 @@ def test_null_means_not_given_for_whatever_is_optional() -> None:
 )
 def test_a_title_is_one_visible_line(title: str, read: str) -> None:
     assert data_of(body({"title": title})).title == read
+
+
+# The list of the safety rules for bad input, and what else does not show.
+_INVISIBLE = [
+    *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, *range(0xE0000, 0xE0080),
+    0xAD, 0x061C, 0x180E, *range(0x2060, 0x2066), *range(0x206A, 0x2070),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", _INVISIBLE, ids=hex)
+def test_no_name_holds_what_does_not_show(code: int) -> None:
+    assert one_line(f"a{chr(code)}b") == "ab"
+    assert not is_clean(f"a{chr(code)}b")
+
+
+@pytest.mark.parametrize("code", [*range(1, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], ids=hex)
+def test_a_control_character_in_a_line_is_a_space(code: int) -> None:
+    assert one_line(f"a{chr(code)}b") == "a b"
+    assert not is_clean(f"a{chr(code)}b")
 
 
 def test_a_body_keeps_its_lines_and_its_marks() -> None:

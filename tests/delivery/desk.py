@@ -160,6 +160,9 @@ class Desk:
         self.metrics = Metrics()
         self.limits, self.breakers = Limits(), None
         self.render: Callable[[Owed, Reader], Message] = message_of
+        self.timer: Callable[[], float] = lambda: (
+            0.0
+        )  # of the process: nothing takes time unless a test says so
         self._seq: dict[Shard, int] = {}
         self._epoch: dict[Shard, int] = {}
 
@@ -182,7 +185,7 @@ class Desk:
             metrics=self.metrics,
             limits=self.limits,
             breakers=breakers or self.breakers,
-            timer=lambda: 0.0,
+            timer=self.timer,
         )
 
     async def _render(self, owed: Owed, reader: Reader) -> Message:

@@ -4,6 +4,7 @@ Invariant: everything owed is sent; what the store recorded as sent once was sen
 the vendor's yes and our record; every copy carries the same key.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -134,6 +135,40 @@ async def test_a_send_whose_record_was_lost_for_good_is_repeated_with_its_key_by
         await desk.email.has_tried(2)
 
     assert len({key for key, _ in desk.email.tried}) == 1
+
+
+async def test_what_is_still_in_hand_is_not_begun_again_when_the_store_gives_it_out_anew(desk: Desk) -> None:
+    """The store was away longer than it lets a worker be silent; the record of what was sent is still on its way."""
+    desk.store._idle_ms = 1
+    settle = desk.store.settle
+    is_down = True
+
+    async def away(entry: Any, outcome: Any) -> bool:
+        if is_down:
+            raise StoreDown("away")
+        return await settle(entry, outcome)
+
+    desk.store.settle = away  # type: ignore[method-assign]
+    claim, claims = desk.store.claim, 0
+
+    async def counted(*args: Any) -> Any:
+        nonlocal claims
+        claims += len(entries := await claim(*args))
+        return entries
+
+    desk.store.claim = counted  # type: ignore[method-assign]
+    await desk.owe(an_owed())
+
+    async with desk.working():
+        async with asyncio.timeout(10):
+            while claims < 3:
+                desk.later(seconds=1)
+                await desk.settled.change(within_s=0.005)
+        is_down = False
+        await desk.settled.count(1)
+
+    assert len(desk.email.tried) == 1
+    assert desk.settled.kinds == ["sent"]
 
 
 async def test_another_worker_that_settled_first_leaves_one_record(desk: Desk) -> None:

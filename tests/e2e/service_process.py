@@ -75,19 +75,23 @@ async def running() -> AsyncIterator[RunningService]:
         "FOLLOWTHROUGH_WEB__PUBLIC_URL": url,
     }
     environment.pop("REDIS_URL", None)
-    log = folder / "log"
-    with log.open("wb") as output:
+    said = (folder / "log").read_text
+    with (folder / "log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "run", "--json", "--config", str(folder / "config")),
-            **{"cwd": ROOT, "env": environment, "stdout": output, "stderr": output},
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
         )
     try:
         async with aiohttp.ClientSession(url) as client:
-            await asyncio.wait_for(_ready(client, process, log), START_WITHIN_S)
+            await asyncio.wait_for(_ready(client, process), START_WITHIN_S)
+            assert process.returncode is None, said()
             yield RunningService(url, client)
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), STOP_WITHIN_S) == 0, log.read_text()
-        assert '"level": "error"' not in log.read_text(), log.read_text()
+        assert await asyncio.wait_for(process.wait(), STOP_WITHIN_S) == 0, said()
+        assert '"level": "error"' not in said(), said()
     finally:
         if process.returncode is None:
             process.kill()
@@ -95,9 +99,8 @@ async def running() -> AsyncIterator[RunningService]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _ready(client: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path) -> None:
-    while True:
-        assert process.returncode is None, log.read_text()
+async def _ready(client: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
+    while process.returncode is None:
         try:
             async with client.get("/health/ready") as response:
                 if response.status == 200 and (await response.json())["role"] == "owner":

@@ -1,6 +1,7 @@
 """What a newcomer sees: a message arrives while they look, its button works, the new state is told."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,15 +15,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 async def promise(service: RunningService, bare_id: str, in_s: float = 10.5, **more: Any) -> None:
     """A promise of Ana's under the tour's policy: she is reminded ten seconds before."""
-    due_at = await at(service, in_s)
+    due_at = at(in_s)
     title = f"Send the proposal {bare_id}"
     fields = {"commitment_id": bare_id, "title": title, "owner": "ana", "kind": "tour", "due_at": due_at}
     await service.publish("deadline.set", **fields, **more)
 
 
-async def at(_service: RunningService, in_s: float) -> str:
-    from datetime import UTC, datetime, timedelta
-
+def at(in_s: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=in_s)).isoformat()
 
 
@@ -106,7 +105,7 @@ async def test_i_am_on_it_stops_the_step_that_would_tell_the_manager(running_ser
     await expect(page.get_by_text("are on hold until").first).to_be_visible()
     commitment = await running_service.commitment("seen")
     assert [told["to"] for told in commitment["told"]] == ["ana"]
-    assert commitment["next_timer_at"] > (await at(running_service, 3600))
+    assert commitment["next_timer_at"] > at(3600)
 
 
 async def test_a_new_date_is_given_on_the_page(running_service, open_page):
@@ -115,7 +114,7 @@ async def test_a_new_date_is_given_on_the_page(running_service, open_page):
     link = next(link["url"] for link in reminder["links"] if link["name"] == "new_date")
     page = await open_page(link)
 
-    day = (await at(running_service, 5 * 86_400))[:10]
+    day = at(5 * 86_400)[:10]
     await page.get_by_label("Date").fill(day)
     await page.get_by_label("Time").fill("16:30")
     await page.get_by_role("button", name="Set the new date").click()

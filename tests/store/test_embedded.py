@@ -60,19 +60,19 @@ class Joiner:
         return code
 
 
-def alive(files: Files) -> list[int]:
+def alive(files: Files) -> dict[int, str]:
     """Servers of this folder, whoever started them. A Valkey server shows its socket as its command line."""
-    found = []
+    found = {}
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             title = " ".join(process.cmdline())
             if "valkey-server" in title and (str(files.socket) in title or f"{files.folder}/" in title):
-                found.append(process.pid)
+                found[process.pid] = title
     return found
 
 
 def assert_nothing_left(files: Files) -> None:
-    assert alive(files) == []
+    assert alive(files) == {}
     assert not files.server_runs()
     left = {path.name for path in files.folder.iterdir()}
     assert left <= {"appendonlydir", "server.log", "server.lock", "joined.lock", "starting.lock"}
@@ -186,7 +186,7 @@ async def test_after_kill_9_of_the_service_the_next_start_joins_the_orphan(
     next_one = start()
     assert await read(await next_one.start()) == b"kept"
 
-    assert alive(next_one.files) == [orphan]
+    assert alive(next_one.files).keys() == {orphan}
     await next_one.stop()
     assert_nothing_left(next_one.files)
 

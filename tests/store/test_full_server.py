@@ -39,7 +39,7 @@ async def test_a_full_server_takes_no_part_of_a_batch(small_server: Server, stor
 
     # Its first write frees memory and would be let through: the script must be refused as a whole.
     commit = batch(owned, seq, states={"deadline/a": None}, due={"deadline/a": None}, log=[b"l"])
-    with pytest.raises(StoreDown, match="allow-oom"):
+    with pytest.raises(StoreDown, match="maxmemory"):
         await store.commit(DEADLINES, commit)
 
     assert await store.load(DEADLINES, ["deadline/a"]) == [b"A"]

@@ -135,7 +135,7 @@ async def test_deliveries_of_a_lost_claim_are_handed_out_by_the_next(proxied: tu
             claimed += [entry.key for entry in await store.claim([INBOX], "w", 9, 0, 0)]
         assert claimed == [f"k{spare}"]
         if was_clean:
-            assert spare > 2
+            assert spare >= 2
             return
     raise AssertionError("no run was clean")
 

@@ -88,13 +88,15 @@ class PagesWorld:
             owner = self.owners[shard]
             found = await self.store.read({shard: owner.position}, 500, 0)
             if records := found.get(shard):
-                await owner.take([read(record, lambda _: None) for record in records], self.now())
+                await owner.take(
+                    [read(record, lambda _: None) for record in records], owner.position, self.now()
+                )
 
     async def pass_time(self, span: timedelta) -> None:
-        """Move on and fire what is due on the way, a minute at a time near the end of the span."""
+        """Move on, then fire what has become due."""
         self.at += span
         for owner in self.owners.values():
-            await owner.fire(to_ms(self.at), self.at)
+            await owner.fire(to_ms(self.at), self.at, 200)
 
     # -- telling it things --------------------------------------------------------------------------------------------
     async def publish(self, type_: str, **data: Any) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import aiohttp
 import pytest
@@ -244,7 +244,7 @@ async def test_reminding_later_waits_until_the_chosen_time(world, web):
     _, text = await post(web, world.token(as_of=2), do="snooze", until="tomorrow", seen="2")
 
     zone = world.settings.graph.zone_of("ana")
-    expected = wall(datetime(2026, 11, 24, tzinfo=zone).date(), datetime(2026, 1, 1, 9).time(), zone)
+    expected = wall(date(2026, 11, 24), time(9), zone)
     assert {run.snoozed_until for run in (await world.state()).moments["due"].runs} == {expected}
     assert "You will be reminded Tue 24 Nov 2026, 09:00" in text
 
@@ -298,7 +298,7 @@ async def test_a_former_owners_done_changes_nothing(world, web):
     assert await world.appended() == before
 
 
-# -- when something is slow, away or hammering --------------------------------------------------------------------------
+# -- when something is slow, away or hammering --------------------------------------------------------------------
 
 
 async def test_an_answer_not_applied_yet_is_received_and_looked_for_again(world, web, monkeypatch):

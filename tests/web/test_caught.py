@@ -10,7 +10,8 @@ import pytest
 
 from tests.web.pages_world import PagesWorld, serving
 
-FIELDS = "at to channel template policy step subject reason key title text html links".split()
+FIELDS = ["at", "to", "channel", "template", "policy", "step", "subject", "reason", "key", "title", "text"]
+FIELDS += ["html", "links"]
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ async def test_a_message_that_is_no_longer_kept_is_said(web):
     status, text = await get(web, "/caught/1-1")
 
     assert status == 404
-    assert "no longer kept" in text
+    assert "No longer kept" in text
 
 
 async def test_a_messages_markup_lives_alone_in_a_sandbox(world, web):

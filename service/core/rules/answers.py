@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from service.core.closing import react
 from service.core.draft import Draft, Notice
 from service.core.events import Answer
 from service.core.ladder import policy_of
@@ -50,15 +51,22 @@ def _acknowledge(draft: Draft, moment: Moment, data: Answer) -> None:
     if data.by != draft.state.owner and data.by not in {told.to for told in draft.state.told}:
         draft.because(Code.REFUSED, f"{data.by} has not been told of it; only somebody told can acknowledge")
         return
-    holds = [_hold(draft, run, data.by) for run in moment.runs]
+    holds = [_hold(draft, moment, run, data.by) for run in moment.runs]
     if any(holds):
         draft.because(Code.ACKNOWLEDGED, f"{data.by} is on it; later steps wait")
-        _tell_who_acknowledged(draft, moment, data.by)
+        if not react(draft, moment, "commitment.acknowledged"):
+            _tell_who_acknowledged(draft, moment, data.by)
 
 
-def _hold(draft: Draft, run: Run, by: str) -> bool:
+def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:
     """Count the acknowledgement; whether it still stops a step."""
     policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    is_missed = moment.at is not None and moment.at <= draft.now
+    if run.ack and moment.at and is_missed and run.ack.at < moment.at:
+        run.acked_by = []  # they knew of the date, not of the miss
+    elif run.ack and by in run.acked_by and run.ack.expires_at > draft.now:
+        draft.because(Code.UNCHANGED, f"{by} said so already; {policy.name} waits for them")
+        return False
     if by == draft.state.owner:
         run.acks += 1
         if run.acks > policy.acknowledge.times:
@@ -80,7 +88,12 @@ def _tell_who_acknowledged(draft: Draft, moment: Moment, by: str) -> None:
         text = f"{by} is on it"
         draft.tell(
             Notice(
-                told, "acknowledged", "~acknowledged", moment, [text], extra={"by": by, "how": "acknowledged"}
+                told,
+                "acknowledged",
+                "~acknowledged",
+                moment,
+                ["somebody is on it"],
+                extra={"by": by, "how": "acknowledged"},
             )
         )
         draft.because(Code.WHO_ACKNOWLEDGED, f"{told} is told that {text}")
@@ -94,15 +107,18 @@ def on_snoozed(draft: Draft, data: Answer) -> None:
     if not isinstance(data.until, datetime) or data.until <= draft.now:
         draft.because(Code.REFUSED, "a snooze needs a time that lies ahead")
         return
-    zone = draft.world.directory.zone_of(draft.state.owner)
+    zone, snoozed = draft.world.directory.zone_of(draft.state.owner), False
     for run in moment.runs:
         policy = policy_of(draft, run)
         if run.snoozes >= policy.snooze.times:
             draft.because(Code.LIMIT, f"it was put off {run.snoozes} times already; {policy.name} goes on")
             continue
+        snoozed = True
         run.snoozes += 1
         run.snoozed_until = min(data.until, shifted(policy.snooze.for_, draft.now, zone))
         draft.because(Code.SNOOZED, f"{data.by} is asked again at {run.snoozed_until:%Y-%m-%d %H:%M} UTC")
+    if snoozed:
+        react(draft, moment)
 
 
 def on_help_requested(draft: Draft, data: Answer) -> None:
@@ -118,17 +134,21 @@ def on_help_requested(draft: Draft, data: Answer) -> None:
         "reason": data.reason if isinstance(data.reason, str) else "",
     }
     for to in found:
-        draft.tell(Notice(to, "offer_help", "~help", moment, [text], urgency="high", extra=extra))
+        draft.tell(
+            Notice(to, "offer_help", "~help", moment, ["help was asked for"], urgency="high", extra=extra)
+        )
         draft.because(Code.HELP_WANTED, f"{to} is told: {text}")
     if not found:
         draft.because(Code.NOBODY, f"{text}, and there is no mentor and no manager")
         draft.tell_fallback(moment, "~help", f"{text}, and there is no mentor and no manager")
+    react(draft, moment)
     _acknowledge(draft, moment, data)
 
 
 def on_recommitted(draft: Draft, data: Answer) -> None:
     """A new date, promised by the owner: the commitment moves."""
-    if _moment(draft, data) is None:
+    moment = _moment(draft, data)
+    if moment is None:
         return
     if data.due_at is UNSET and data.due_on is UNSET:
         draft.because(Code.REFUSED, "a new promise needs a new date")
@@ -136,6 +156,8 @@ def on_recommitted(draft: Draft, data: Answer) -> None:
     reason = data.reason if isinstance(data.reason, str) else ""
     if not deadlines.move(draft, data.due_at, data.due_on, data.by, reason):
         draft.because(Code.UNCHANGED, "the date stays as it is")
+    else:
+        react(draft, moment)
 
 
 RULES: dict[str, Callable[[Draft, Any], None]] = {

@@ -22,7 +22,7 @@ from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp, take
 from service.core.model import Moment
 from service.core.reasons import Code
-from service.core.timeline import nominal_at, wall
+from service.core.timeline import firings, nominal_at, pending, wall
 from service.core.view import CLOSED
 
 FAMILY, MOMENT = "deadline", "due"
@@ -94,20 +94,22 @@ def _close_what_ended_before_it_began(draft: Draft, moment: Moment) -> None:
 
 
 def _tell_already_late(draft: Draft, moment: Moment) -> None:
-    """Due before it was told to us: the owner hears so once; the ladder after the moment counts from now."""
+    """Due before it was told to us: the owner hears so once; the ladder after the moment counts from now.
+
+    It stands for what the policies tell the owner at the moment; whomever else they tell then hears at once as well.
+    """
     owner, zone = draft.state.owner, draft.world.directory.zone_of(draft.state.owner)
     text = "it was already late when it was recorded"
-    for run in moment.runs:
-        for firing in policy_of(draft, run).firings:
-            if not firing.is_before and nominal_at(firing, moment.at or draft.now, zone) == moment.at:
+    policies = [policy_of(draft, run) for run in moment.runs]
+    for run, policy in zip(moment.runs, policies, strict=True):
+        for firing in firings(policy, moment, zone):
+            is_now = not firing.is_before and nominal_at(firing, moment.at or draft.now, zone) == moment.at
+            if is_now and firing.step.notify.names == ("owner",):
                 run.done |= 1 << firing.bit
-    live = [policy_of(draft, run) for run in moment.runs if policy_of(draft, run).steps]
-    if live:
-        draft.tell(
-            Notice(
-                owner, "missed", "~already_late", moment, [text], live[0], until="acknowledged", after=True
-            )
-        )
+    live = sorted((policy for policy in policies if policy.steps), key=lambda policy: policy.mode != "live")
+    if live and draft.tell(
+        Notice(owner, "missed", "~already_late", moment, [text], live[0], until="acknowledged", after=True)
+    ):
         draft.because(Code.ALREADY_LATE, f"{owner} is told: {text}")
 
 
@@ -144,7 +146,7 @@ def move(draft: Draft, due_at: object, due_on: object, by: str, reason: str) -> 
     if moment.at == old and (old is not None or state.status == "no_date"):
         return False
     if moment.at is None:
-        _without_date(draft, moment)
+        _without_date(draft, moment, old, by)
         return True
     if state.status == "no_date":
         state.status, state.closed_at, state.remove_at = "open", None, None
@@ -162,7 +164,7 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str = "", rea
     jumped = False
     start = moved_into_past(draft, moment)
     for run in moment.runs:
-        waiting = [f for f in policy_of(draft, run).firings if f.is_before and not run.done >> f.bit & 1]
+        waiting = [f for f in pending(run, policy_of(draft, run), moment, zone) if f.is_before]
         jumped |= any(nominal_at(firing, moment.at, zone) < draft.now for firing in waiting)
         begin(draft, moment, run, start)
     earlier = old is not None and moment.at < old
@@ -172,13 +174,13 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str = "", rea
     match(draft, MOMENT, FAMILY)
 
 
-def _without_date(draft: Draft, moment: Moment) -> None:
+def _without_date(draft: Draft, moment: Moment, old: datetime | None = None, by: str = "") -> None:
     """No date, no timers: closed as such, and flagged so that somebody gives it one."""
     moment.at, moment.on = None, ""
     if "no_date" not in draft.state.flags:
         draft.state.flags.append("no_date")
     draft.because(Code.NO_DATE, "it has no date; nobody can be reminded of it")
-    close(draft, moment, "no_date", draft.now, "")
+    close(draft, moment, "no_date", draft.now, by, old)
 
 
 def on_reassigned(draft: Draft, data: DeadlineReassigned) -> None:
@@ -187,6 +189,7 @@ def on_reassigned(draft: Draft, data: DeadlineReassigned) -> None:
         take(draft.state, {"owner": data.owner}, _time(draft))
         draft.because(Code.STUB, "we have not heard of this commitment yet; kept until we do")
     elif draft.state.status in CLOSED:
+        take(draft.state, {"owner": data.owner}, _time(draft))
         draft.because(Code.CLOSED, "it is closed; recorded, nothing follows")
     elif not is_newer(draft.state, "owner", _time(draft)):
         draft.because(Code.OLDER, "a newer owner is known")
@@ -210,10 +213,14 @@ def _hand_over(draft: Draft, old_owner: str) -> None:
     extra: dict[str, object] = {"from_owner": old_owner, "to_owner": state.owner}
     text = f"handed over from {old_owner} to {state.owner}"
     if was_told and old_owner:
-        draft.tell(Notice(old_owner, "replanned", "~handed_over", moment, [text], extra=extra))
+        farewell = Notice(old_owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
+        farewell.is_farewell = True
+        draft.tell(farewell)
         draft.because(Code.HANDED_OVER, f"{old_owner} is told: {text}")
     if in_trouble:
-        draft.tell(Notice(state.owner, "replanned", "~handed_over", moment, [text], extra=extra))
+        draft.tell(
+            Notice(state.owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
+        )
         draft.because(Code.HANDED_OVER, f"{state.owner} is told: {text}")
     state.told = [told for told in state.told if told.to != old_owner]
 
@@ -259,13 +266,19 @@ def _end(draft: Draft, data: DeadlineClosed, status: str) -> None:
 def on_reopened(draft: Draft, data: DeadlineClosed) -> None:
     """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
     state, moment, at = draft.state, moment_of(draft), _time(draft)
-    if state.status not in CLOSED or state.opened_at is None:
-        draft.because(Code.UNCHANGED, "it is open")
-        return
     if not is_newer(state, "status", at):
         draft.because(Code.OLDER, "something newer is known about its end")
         return
-    stamp(state, "status", at)
+    stamp(
+        state, "status", at
+    )  # also while it is open: an end from before this is over, whenever we hear of it
+    if state.opened_at is None:
+        state.status, state.closed_at = "stub", None
+        draft.because(Code.STUB, "we have not heard of this commitment yet; kept until we do")
+        return
+    if state.status not in CLOSED:
+        draft.because(Code.UNCHANGED, "it is open")
+        return
     if moment.at is None:
         draft.because(Code.NO_DATE, "it has no date; give it one to open it again")
         return

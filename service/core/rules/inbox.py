@@ -102,8 +102,16 @@ def _unroutable(inbox: Inbox, request: NotificationRequested, world: World, why:
 
 def _to_fallback(to: str, request: NotificationRequested, why: str) -> Emit:
     extra: dict[str, object] = {"step": request.step, "why": why}
+    # A step of its own: the fallback contact may have been told of the same step in its own right.
     told = msgspec.structs.replace(
-        request, to=to, template="unroutable", kind="notice", until="nothing", reasons=[why], extra=extra
+        request,
+        to=to,
+        step=f"~fallback:{request.policy}.{request.step}:{request.to}",
+        template="unroutable",
+        kind="notice",
+        until="nothing",
+        reasons=[why],
+        extra=extra,
     )
     parts = (request.subject, request.cycle, request.policy, request.step, request.round, request.cause)
     key = effect_key("fallback", *parts, request.to, to)
