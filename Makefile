@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION = ignore
 FAST = not server and not browser and not fault and not bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run check test test-all bench golden lock machine
+.PHONY: help setup dev run check test test-all bench faults golden lock machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ test-all: .venv/.dev machine check ## the same with many more examples, and the 
 
 bench: .venv/.dev ## measure, one at a time
 	$(BIN)/pytest -q -s -p no:randomly -m bench
+
+faults: .venv/.dev ## kill the service 50 times in a burst of 10,000 events, then its store 20 times; the books must balance
+	$(BIN)/python -m tests.faults.run --fault service --events 10000 --times 50 --seed 1
+	$(BIN)/python -m tests.faults.run --fault store --events 5000 --times 20 --seed 2
 
 golden: .venv/.dev ## rewrite the golden messages; review the diff
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q -k golden

@@ -44,9 +44,6 @@ log = get_log()
 # An engine that has not gone round for this long is stalled (safety: visible in under two minutes).
 STALLED_AFTER_S = 30.0
 
-# In the data folder: the pid of the service and its worker's name, for `followthrough stop`.
-PID_FILE = "service.pid"
-
 
 @dataclass(frozen=True)
 class Info:
@@ -184,7 +181,11 @@ class App:
             if raw is None:
                 log.error("template_lost", template=owed.template, template_hash=owed.template_hash)
                 return render_plain(owed, reader, self.settings.book.name, self.links)
-            self.templates.add_pinned(owed.template_hash, raw)
+            try:
+                self.templates.add_pinned(owed.template_hash, raw)
+            except Exception as error:  # noqa: BLE001 - Damaged, or refused by today's rules: the facts go out plain.
+                log.error("template_lost", template_hash=owed.template_hash, error=str(error))  # noqa: TRY400
+                return render_plain(owed, reader, self.settings.book.name, self.links)
         return render(owed, reader, self.settings.book.name, self.templates, self.links)
 
     def readiness(self) -> Mapping[str, object]:
@@ -212,11 +213,8 @@ async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:
             loop.add_signal_handler(number, app.stop.set)
         real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind != "caught"))
         app.web.on_ready = lambda: on_ready(Info(app.web.url, data_dir, config_dir, real))
-        pid_file = data_dir / PID_FILE
-        pid_file.write_text(f"{os.getpid()}\n{held.value}\n")
         await app.run()
     finally:
         await app.close()
-        (data_dir / PID_FILE).unlink(missing_ok=True)
         held.release()
         log.info("stopped", worker=held.value)

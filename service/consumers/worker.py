@@ -29,6 +29,8 @@ log = get_log()
 LEASE_MS = 4000
 RENEW_EVERY_S = 1.0
 TRIM_EVERY_S = 3600.0
+# As often as a monitor usually asks for metrics.
+MEASURE_EVERY_S = 15.0
 
 
 class LeaseLost(Exception):
@@ -100,6 +102,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew())
             group.create_task(self._trim(list(owners.values())))
+            group.create_task(self._measure())
             group.create_task(streams.run())
             group.create_task(timers.run())
             for owner in owners.values():
@@ -125,6 +128,16 @@ class Worker:
                 except StoreDown as error:
                     log.warning("store_down", error=str(error))
             await asyncio.sleep(TRIM_EVERY_S)
+
+    async def _measure(self) -> None:
+        """Keep the gauges of what waits to be delivered."""
+        inboxes = [shard for shard in self.shards if shard.topic == "inbox"]
+        while True:
+            with contextlib.suppress(StoreDown):
+                waiting = [await self._store.backlog(shard) for shard in inboxes]
+                self._metrics.backlog.labels("outbox").set(sum(now for now, _ in waiting))
+                self._metrics.backlog.labels("retry").set(sum(later for _, later in waiting))
+            await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _publish(self, raws: list[bytes]) -> None:
         emits = [decode_emit(raw) for raw in raws]

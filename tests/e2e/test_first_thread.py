@@ -62,7 +62,7 @@ async def test_a_message_arrives_while_one_looks_and_its_button_closes_the_commi
     await expect(answer.get_by_role("heading", name="Done. Thank you.")).to_be_visible()
     await expect(answer.get_by_text("on time")).to_be_visible()
     assert (await running_service.commitment("live"))["status"] == "met"
-    kept = page.get_by_role("link", name="wins").filter(has_text="Kept")
+    kept = page.get_by_role("link", name="wins").filter(has_text="Send the proposal live")
     await expect(kept).to_be_visible(timeout=10_000)  # the team hears of it, on the page that is still open
 
 

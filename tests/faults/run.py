@@ -78,12 +78,12 @@ class Run:
         }
         if self.redis_url:
             env["REDIS_URL"] = self.redis_url
-        log = (self.folder / "service.log").open("ab")
         arguments = ("-m", "service", "run", "--config", str(CONFIG), "--log-level", "warning")
         began = time.monotonic()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, env=env, stdout=log, stderr=log
-        )
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, *arguments, env=env, stdout=log, stderr=log
+            )
         async with aiohttp.ClientSession() as http:
             while not await self._is_ready(http):
                 assert self.process.returncode is None, (self.folder / "service.log").read_text()[-3000:]
@@ -249,9 +249,8 @@ def main() -> None:
         print(
             f"seed {plan.seed}, {this.faults_done} × {plan.fault}, {time.monotonic() - began:.0f} s: {verdict}"
         )
-        print(
-            f"start to ready: median {sorted(this.recoveries)[len(this.recoveries) // 2]:.2f} s, max {max(this.recoveries):.2f} s"
-        )
+        middle = sorted(this.recoveries)[len(this.recoveries) // 2]
+        print(f"start to ready: median {middle:.2f} s, max {max(this.recoveries):.2f} s")
         for name in ("lost", "early", "unexpected", "differing"):
             for line in getattr(verdict, name)[:5]:
                 print(f"  {name}: {line}")

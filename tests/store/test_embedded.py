@@ -28,10 +28,11 @@ from service.store.embedded import Embedded
 
 async def main():
     embedded = Embedded(pathlib.Path(sys.argv[1]))
-    print(await embedded.start(), flush=True)
+    url = await embedded.start()
     leave = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, leave.set)
+    print(url, flush=True)
     await leave.wait()
     await embedded.stop()
 
@@ -228,7 +229,7 @@ async def test_a_server_that_dies_is_started_again(start: Callable[[], Embedded]
     [pid] = alive(one.files)
 
     os.kill(pid, signal.SIGKILL)
-    while not said:
+    while not said:  # noqa: ASYNC110 - The list is filled by a callback.
         await asyncio.sleep(0.01)
 
     assert "started again" in said[0]

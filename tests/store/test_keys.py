@@ -51,7 +51,7 @@ async def test_a_key_that_is_not_on_the_page_is_noticed(valkey_server: Server, p
     home = ServerHome(valkey_server, prefix)
     assert valkey_server.ask(f"SET {prefix}:surprise 1") == "+OK"
 
-    with pytest.raises(AssertionError, match="surprise is not in keys.py"):
+    with pytest.raises(AssertionError, match=r"surprise is not in keys\.py"):
         await home.check_keys()
 
 

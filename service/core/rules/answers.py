@@ -54,8 +54,8 @@ def _acknowledge(draft: Draft, moment: Moment, data: Answer) -> None:
     holds = [_hold(draft, moment, run, data.by) for run in moment.runs]
     if any(holds):
         draft.because(Code.ACKNOWLEDGED, f"{data.by} is on it; later steps wait")
-        if not react(draft, moment, "commitment.acknowledged"):
-            _tell_who_acknowledged(draft, moment, data.by)
+        react(draft, moment, "commitment.acknowledged")
+        _tell_who_acknowledged(draft, moment, data.by)
 
 
 def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:

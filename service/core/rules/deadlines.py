@@ -263,7 +263,7 @@ def _end(draft: Draft, data: DeadlineClosed, status: str) -> None:
         close(draft, moment_of(draft), status, min(when, draft.now), by)
 
 
-def on_reopened(draft: Draft, data: DeadlineClosed) -> None:
+def on_reopened(draft: Draft, _data: DeadlineClosed) -> None:
     """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
     state, moment, at = draft.state, moment_of(draft), _time(draft)
     if not is_newer(state, "status", at):

@@ -2,8 +2,6 @@
 and the noise budget will be decided here, because only this subject knows what its reader has already been told.
 """
 
-from datetime import datetime
-
 import msgspec
 
 from service.core.directory import World
@@ -24,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
     """Now, or not, because …; with the channels in the reader's order of preference."""
-    inbox, now = state or Inbox(), event.received_at
+    inbox = state or Inbox()
     if not remember(inbox, event.source, event.id):
         return Decision(inbox, None, reasons=(Reason(Code.DUPLICATE, "this event was applied before"),))
     to = split_subject(subject)[1]
@@ -32,7 +30,7 @@ def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) 
         case NotificationRequested() as request:
             return _deliver(inbox, to, request, world)
         case DeliveryOutcome() as outcome:
-            return _delivery_failed(inbox, to, event.type, outcome, world, now)
+            return _delivery_failed(inbox, to, event.type, outcome)
         case _:
             return Decision(state, None, reasons=(Reason(Code.UNMATCHED, f"no rule for {event.type} yet"),))
 
@@ -118,9 +116,7 @@ def _to_fallback(to: str, request: NotificationRequested, why: str) -> Emit:
     return Emit(key, "inbox", "notification.requested", f"inbox/{to}", request.decided_at, _encode(told))
 
 
-def _delivery_failed(
-    inbox: Inbox, to: str, type_: str, outcome: DeliveryOutcome, world: World, now: datetime
-) -> Decision:
+def _delivery_failed(inbox: Inbox, to: str, type_: str, outcome: DeliveryOutcome) -> Decision:
     """A hard bounce puts the address out of order until the directory changes; the delivery itself went on to the
     next channel, or to the dead letters, when it failed."""
     reasons = [Reason(Code.RECORDED, f"{type_}: {outcome.reason}")]

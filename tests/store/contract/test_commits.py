@@ -217,7 +217,8 @@ async def test_owners_who_came_and_went_without_moving_the_offset_are_counted(st
     last = await store.acquire(DEADLINES)
 
     seq = await store.commit(DEADLINES, batch(last, log=[b"a timer does not count"]))
-    assert (owned := await store.acquire(DEADLINES)).owners == 5
+    owned = await store.acquire(DEADLINES)
+    assert owned.owners == 5
     await store.commit(DEADLINES, batch(owned, seq, offset=("ev", "0", "1-0")))
 
     assert (await store.acquire(DEADLINES)).owners == 1
@@ -229,6 +230,6 @@ async def test_a_topic_keeps_its_number_of_partitions(store: Store) -> None:
     await store.acquire(DEADLINES)
 
     with pytest.raises(
-        Unfit, match="deadlines was created with 4 partitions and now has 8.*set it back to 4"
+        Unfit, match=r"deadlines was created with 4 partitions and now has 8.*set it back to 4"
     ):
         await store.acquire(DEADLINES, partitions=8)

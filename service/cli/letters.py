@@ -1,0 +1,137 @@
+"""Dead letters as they lie in the store: found, read, and put back where they came from.
+
+What they look like on a terminal is `dead_letters.py`.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from service.core.effects import Dead
+    from service.store.contract import Shard, Store
+
+
+class Letter(NamedTuple):
+    """One dead letter and where it lies. `dead` is None when this version cannot read it."""
+
+    shard: "Shard"
+    position: str
+    raw: bytes
+    dead: "Dead | None"
+
+    @property
+    def id(self) -> str:
+        return f"{self.shard}:{self.position}"
+
+
+async def all_letters(store: "Store", limit: int) -> list[Letter]:
+    """Over all shards, the newest first."""
+    from service.broker import PARTITIONS
+    from service.core.events import TOPICS
+    from service.store.contract import Shard
+
+    found: list[Letter] = []
+    for topic in TOPICS:
+        for partition in range(PARTITIONS):
+            shard = Shard(topic, partition)
+            found += [_letter(shard, *record) for record in await store.dead_letters(shard, limit)]
+    found.sort(key=lambda letter: _place(letter.position), reverse=True)
+    return found
+
+
+async def put_back(store: "Store", letter: Letter) -> str:
+    """Put one back and forget its dead letter, or say why not. Put back first: twice is harmless, lost is not."""
+    dead = letter.dead
+    if dead is None:
+        return "another version wrote it: use that one"
+    if dead.kind == "event":
+        return await _append_again(store, letter, dead)
+    return await _owe_again(store, letter, dead)
+
+
+async def _append_again(store: "Store", letter: Letter, dead: "Dead") -> str:
+    from service.broker import Broker, Publication
+    from service.core.envelope import decode
+    from service.core.errors import BadEvent
+    from service.store.contract import Shard
+
+    async def append(records: list[tuple[str, int, bytes]]) -> None:
+        await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+
+    try:
+        event = decode(dead.raw, dead.at, trusted=True)
+    except BadEvent as bad:
+        return f"it still cannot be read ({bad.detail}); mend a copy and `emit` that"
+    await Broker(append).publish([Publication(event.topic, event.subject, dead.raw)])
+    await store.forget_dead(letter.shard, letter.position)
+    return ""
+
+
+async def _owe_again(store: "Store", letter: Letter, dead: "Dead") -> str:
+    import msgspec
+
+    from service.core.effects import decode_owed, encode_effect
+
+    try:
+        owed = decode_owed(dead.raw)
+    except msgspec.MsgspecError:
+        if dead.kind == "unroutable":
+            return "there was nobody to tell, and the fallback contact was told instead; mend directory.yaml"
+        return "its outbox entry cannot be read by this version"
+    again = msgspec.structs.replace(owed, attempt=0)
+    await store.owe_again(letter.shard, letter.position, owed.key, encode_effect(again))
+    return ""
+
+
+def original_as_dict(letter: Letter) -> dict[str, object]:
+    """The bytes, always; and what they say, when they can be read."""
+    import base64
+
+    raw = letter.dead.raw if letter.dead else letter.raw
+    return {"raw_base64": base64.b64encode(raw).decode(), "original": _readable(letter)}
+
+
+def original_as_text(letter: Letter) -> str:
+    original = _readable(letter)
+    if isinstance(original, str):
+        return original
+    return json.dumps(original, indent=2, ensure_ascii=False)
+
+
+def _readable(letter: Letter) -> object:
+    """JSON as JSON, a delivery by its fields, anything else as text with its strange bytes written out."""
+    import msgspec
+
+    from service.core.effects import decode_owed
+
+    raw = letter.dead.raw if letter.dead else letter.raw
+    if letter.dead is not None and letter.dead.kind != "event":
+        try:
+            return msgspec.to_builtins(_named(decode_owed(raw)))
+        except msgspec.MsgspecError:
+            pass
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode(errors="backslashreplace")
+
+
+def _named(owed: Any) -> dict[str, object]:
+    """An entry of the outbox with the names of its fields; in the store they are left out."""
+    return {name: getattr(owed, name) for name in owed.__struct_fields__}
+
+
+def _letter(shard: "Shard", position: str, raw: bytes) -> Letter:
+    import msgspec
+
+    from service.core.effects import decode_dead
+
+    try:
+        return Letter(shard, position, raw, decode_dead(raw))
+    except msgspec.MsgspecError:
+        return Letter(shard, position, raw, None)
+
+
+def _place(position: str) -> tuple[int, int]:
+    ms, _, number = position.partition("-")
+    return int(ms), int(number)
