@@ -1,4 +1,4 @@
-"""Every page for every reader: a small phone, a dark room, a screen reader. Screenshots lie in test-results/pages."""
+"""Every page for every reader: a small phone, a dark room, a screen reader. Screenshots lie in build/pages."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 Axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="no axe-playwright-python").Axe
 
-SHOTS = Path("test-results/pages")
+SHOTS = Path("build/pages")
 SHAPES = [(320, 640, "light"), (320, 640, "dark"), (1024, 720, "light"), (1024, 720, "dark")]
 
 
