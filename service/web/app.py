@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from service import __version__
 from service.web import answers, api_docs, caught, home, intake, operate, reads, rendering
 from service.web.deps import WebDeps
+from service.web.doors import refuse_open_door
 from service.web.guard import Guard
 from service.web.problems import install_problem_handlers
 
@@ -25,7 +26,9 @@ ROUTERS = (
 
 
 def make_app(deps: WebDeps) -> FastAPI:
-    """The whole application; it starts nothing and holds nothing but `deps`."""
+    """The whole application; it starts nothing and holds nothing but `deps`. Raises OpenDoor (doors.py)."""
+    service = deps.settings().service
+    refuse_open_door(service.web.host, service.api_keys)
     app = FastAPI(
         title="Followthrough",
         summary="Events in, answers in, and what became of every commitment.",

@@ -125,6 +125,13 @@ def test_beyond_loopback_the_service_does_not_start_without_keys(host: str) -> N
     refuse_open_door(host, KEYS)
 
 
+@pytest.mark.parametrize("keys", [None, []])
+async def test_no_application_is_made_for_an_open_door(keys: Any) -> None:
+    with pytest.raises(OpenDoor):
+        Door(web={"listen": "0.0.0.0:8080"}, api_keys=keys)
+    Door(web={"listen": "0.0.0.0:8080"}, api_keys=KEYS)
+
+
 # -- other sites' pages -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])
 async def test_another_sites_page_cannot_write(door: Door, site: str) -> None:
