@@ -54,6 +54,8 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
         draft.because(Code.DUPLICATE, "this event was applied before")
         return draft.finish()
     rule(draft, event.data)
+    if not draft.reasons:
+        draft.because(Code.RECORDED, "recorded; nothing follows from it")
     if state.opened_at is None and state.status == "stub":
         state.remove_at = draft.now + STUB_KEPT_FOR
     return draft.finish()

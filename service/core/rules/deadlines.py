@@ -203,6 +203,7 @@ def on_reassigned(draft: Draft, data: DeadlineReassigned) -> None:
 def _hand_over(draft: Draft, old_owner: str) -> None:
     """A new owner starts afresh: old answers do not bind, and whoever was told before learns who has it now."""
     state, moment = draft.state, moment_of(draft)
+    draft.because(Code.RECORDED, f"{state.owner} owns it now")
     moment.cycle += 1
     moment.changed = moment.cycle
     if moment.on:
