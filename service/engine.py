@@ -150,9 +150,15 @@ class Owner:
 
     def _decide_timer(self, batch: "_Batch", subject: str, due_ms: int, now: datetime) -> None:
         due_at = datetime.fromtimestamp(due_ms / 1000, now.tzinfo)
-        decision = decide(
-            self._cache[subject], Timer(subject=subject, due_at=due_at, fired_at=now), batch.world
-        )
+        timer = Timer(subject=subject, due_at=due_at, fired_at=now)
+        try:
+            decision = decide(self._cache[subject], timer, batch.world)
+        except Exception as error:  # as above: one subject must not stop its shard's timers
+            log.exception("poison_timer", shard=str(self.shard), subject=subject)
+            batch.due[subject] = to_ms(now + POISON_TIMER_AGAIN_AFTER)
+            reason = Reason("internal_error", repr(error))
+            batch.note(subject, "timer", due_at.isoformat(), now, reason)
+            return
         self._metrics.timers_fired.inc()
         self._metrics.timer_lateness_seconds.observe(max(0.0, (now - due_at).total_seconds()))
         self._apply(batch, subject, decision, "timer", due_at.isoformat(), now)

@@ -26,6 +26,7 @@ LOG_EVENTS: dict[str, str] = {
     "rolled_back": "the store was behind what was committed: replayed from there",
     "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
     # decisions
+    "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
     # delivery
