@@ -337,7 +337,9 @@ async def publish_emits(store: Store, owner: Owner, publish: Publish) -> None:
     while True:
         # Delivery settles may add emits without telling us: look at least once a second.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(owner.emitted.wait(), 1.0)
+            # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).
+            async with asyncio.timeout(1.0):
+                await owner.emitted.wait()
         owner.emitted.clear()
         try:
             while records := await store.emits(owner.shard, BATCH_MAX):

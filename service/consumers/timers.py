@@ -97,7 +97,9 @@ class Timers:
             wait = 0.01  # waiting for the log to be read, not for time
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(max(wait, 0.001), LOOK_EVERY_S))
+            # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).
+            async with asyncio.timeout(min(max(wait, 0.001), LOOK_EVERY_S)):
+                await self._wake.wait()
 
 
 def has_read(offset: str, position: str) -> bool:

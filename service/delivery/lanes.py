@@ -81,7 +81,9 @@ class Lane:
     async def room(self, within_s: float) -> None:
         """Returns when somebody has left the full room, or after `within_s`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._has_room.wait(), within_s)
+            # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).
+            async with asyncio.timeout(within_s):
+                await self._has_room.wait()
 
     def slot_s(self) -> float:
         """In how many seconds the next one that steps aside should come back; each call is another one's turn."""
