@@ -17,7 +17,7 @@ CLOSED = frozenset({"met", "cancelled", "no_date"})
 
 def iso(at: datetime | None) -> str | None:
     """`2026-11-24T16:00:00.000Z`: one width, so that strings compare as the instants do."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return None if at is None else f"{at.isoformat(timespec='milliseconds')[:23]}Z"
 
 
 def on_time(state: Commitment, moment: Moment) -> bool | None:

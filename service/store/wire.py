@@ -13,6 +13,7 @@ from typing import Any
 
 from redis import exceptions as errors
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.connection import HiredisRespSerializer
 
 from service.store.contract import StoreDown
 
@@ -62,7 +63,21 @@ def open_client(url: str) -> Redis:
         max_connections=CONNECTIONS_MAX,
         timeout=TIMEOUT_S,
     )
+    pool.connection_class = _packing_in_c(pool.connection_class)
     return Redis.from_pool(pool)
+
+
+def _packing_in_c(connection_class: type[Any]) -> type[Any]:
+    """redis-py's asyncio client packs commands in Python. A commit of 500 events takes it 1.5 ms, and 0.5 ms in C: 5 %
+    of the engine's time under a simple policy (measured 2026-11)."""
+
+    class Packing(connection_class):  # type: ignore[misc]
+        def pack_command(self, *command: Arg) -> list[bytes]:
+            # Its annotation says that every argument is a list; what it means is the list of arguments.
+            pack: Callable[..., list[bytes]] = HiredisRespSerializer().pack
+            return pack(*command)
+
+    return Packing
 
 
 class Wire:

@@ -1,0 +1,123 @@
+"""A burst of timers: 10,000 subjects due within one second, their states cold, on the service's own loops.
+
+Beside it what a script does with a sorted set: read what is due, take it out, look again.
+"""
+
+import asyncio
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from service.broker import Broker
+from service.consumers.names import HeldName
+from service.consumers.timers import FIRE_MAX
+from service.consumers.worker import Worker
+from service.core.policy import PolicyBook
+from service.store.contract import Commit, Shard
+from tests.bench.stage import LADDER, Stage, client_of, stage
+from tests.bench.table import ROUNDS, Table, percentile
+from tests.servers import Server
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
+
+BURST = 10_000
+WITHIN = timedelta(seconds=1)
+# The clock is moved to this long before the first of them, so that the worker has taken its shards by then.
+AHEAD = timedelta(seconds=1)
+
+
+async def test_timers_due_in_a_burst(server: Server, table: Table) -> None:
+    ours, bare = [], []
+    async with stage(server, LADDER) as engine, client_of(server) as client:
+        _keep_one_step(engine)
+        for number in range(ROUNDS):
+            ours.append(await _burst(engine, number))
+            bare.append(await _bare(client))
+    for place, figure in enumerate(("fired/s", "lateness p50, ms", "lateness p99, ms")):
+        rounds = ([found[place] for found in each] for each in (ours, bare))
+        table.add(f"10,000 timers due in a second, {figure}; bare: a sorted set", *rounds)
+
+
+def _keep_one_step(engine: Stage) -> None:
+    """The missed notice alone, so that no later step of the same subjects joins the burst."""
+    world = engine.worlds.current
+    policy = world.policies.live[0]
+    policy = replace(policy, hash="one-step", steps=tuple(s for s in policy.steps if s.id == "missed"))
+    engine.worlds.replace(replace(world, policies=PolicyBook((policy,), {policy.hash: policy})))
+
+
+async def _burst(engine: Stage, number: int) -> tuple[float, float, float]:
+    """Record them, then let a fresh worker take the shards: it fires, publishes and decides the inboxes."""
+    first = await engine.clock.now() + timedelta(days=1)
+    await engine.own()
+    numbers = [f"{number}-{n}" for n in range(BURST)]
+    await engine.feed(list(engine.made(numbers, first, WITHIN)))
+    await engine.drain()
+    due_s = {
+        subject: due_ms / 1000
+        for _, commit, _ in engine.commits
+        for subject, due_ms in commit.due.items()
+        if due_ms is not None
+    }
+    engine.commits.clear()
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder:
+        name = HeldName(Path(folder), "bench")
+
+        async def append(records: list[tuple[str, int, bytes]]) -> None:
+            await engine.store.append([(Shard(topic, partition), raw) for topic, partition, raw in records])
+
+        worker = Worker(
+            *(name, engine.store, Broker(append), engine.worlds, engine.clock, engine.metrics, lambda _: None)
+        )
+        engine.clock.offset += first - await engine.clock.now() - AHEAD
+        working = asyncio.create_task(worker.run())
+        fired = await _fired(engine)
+        # More than once: `wait_for` of Python 3.11 may swallow a cancellation (cpython#86296), in a loop of the worker.
+        while not working.done():
+            working.cancel()
+            await asyncio.wait({working}, timeout=1)
+        name.release()
+    engine.commits.clear()
+    moved_s = engine.clock.offset.total_seconds()
+    late_s = [at + moved_s - due_s[subject] for at, commit in fired for subject in commit.states]
+    return _figures(late_s, max(at for at, _ in fired) + moved_s - min(due_s.values()))
+
+
+async def _fired(engine: Stage) -> list[tuple[float, Commit]]:
+    """The commits of timers and when they were stored, once they hold the whole burst."""
+    while True:
+        fired = [(at, commit) for _, commit, at in engine.commits if commit.offset is None]
+        if sum(len(commit.states) for _, commit in fired) >= BURST:
+            return fired
+        await asyncio.sleep(0.1)
+
+
+async def _bare(client: Redis) -> tuple[float, float, float]:
+    """Lateness in a burst of the same shape; timers a second when all of them are due already."""
+    _, late_s = await _drained(client, first=time.time() + 0.5)
+    took, _ = await _drained(client, first=time.time() - 10)
+    return _figures(late_s, took)
+
+
+async def _drained(client: Redis, first: float) -> tuple[float, list[float]]:
+    due = {f"bare{n}": first + n * WITHIN.total_seconds() / BURST for n in range(BURST)}
+    await client.zadd("bare", {member: round(at * 1000) for member, at in due.items()})
+    late_s: list[float] = []
+    began = time.perf_counter()
+    while len(late_s) < BURST:
+        members = await client.zrangebyscore("bare", "-inf", int(time.time() * 1000), 0, FIRE_MAX)
+        if members:
+            await client.zrem("bare", *members)
+            late_s += [time.time() - due[member.decode()] for member in members]
+        else:
+            await asyncio.sleep(0.001)
+    return time.perf_counter() - began, late_s
+
+
+def _figures(late_s: list[float], took_s: float) -> tuple[float, float, float]:
+    return len(late_s) / took_s, percentile(late_s, 50) * 1000, percentile(late_s, 99) * 1000
