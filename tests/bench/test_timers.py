@@ -77,10 +77,8 @@ async def _burst(engine: Stage, number: int) -> tuple[float, float, float]:
         engine.clock.offset += first - await engine.clock.now() - AHEAD
         working = asyncio.create_task(worker.run())
         fired = await _fired(engine)
-        # More than once: `wait_for` of Python 3.11 may swallow a cancellation (cpython#86296), in a loop of the worker.
-        while not working.done():
-            working.cancel()
-            await asyncio.wait({working}, timeout=1)
+        working.cancel()
+        await asyncio.wait({working})
         name.release()
     engine.commits.clear()
     moved_s = engine.clock.offset.total_seconds()
