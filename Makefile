@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION = ignore
 FAST = not server and not browser and not fault and not bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run check test test-all bench faults golden lock machine
+.PHONY: help setup dev run check lint test test-all bench faults golden lock machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,19 +27,21 @@ dev: .venv/.dev ## install what its developers need as well
 run: .venv/.run ## start the service on the shipped configuration
 	$(BIN)/followthrough run
 
-check: .venv/.dev ## format, lint, types, imports, dependencies, spelling, fast tests
+check: lint ## lint, and the fast tests: what to run before every commit
+	$(BIN)/pytest -q -m "$(FAST)"
+
+lint: .venv/.dev ## format, lint, types, imports, dependencies, spelling
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	$(BIN)/deptry . > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; exit 1; }
 	$(BIN)/codespell
-	$(BIN)/pytest -q -m "$(FAST)"
 
-test: .venv/.dev machine check ## everything a merge must pass
+test: machine lint ## everything a merge must pass
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench"
 
-test-all: .venv/.dev machine check ## the same with many more examples, and the benches
+test-all: machine lint ## the same with many more examples, and the benches
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench" --hypothesis-profile=thorough
 	$(MAKE) bench
 

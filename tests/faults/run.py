@@ -131,10 +131,15 @@ class Run:
 
     # -- the producer ---------------------------------------------------------------------------------------------
     async def produce(self) -> None:
-        """Post everything until it is accepted; what is accepted goes into the books, with the time of the 202."""
+        """Post everything until it is accepted; what is accepted goes into the books, with the time of the 202.
+
+        Events keep pace with the faults: without that, a fast service is idle when the later faults come.
+        """
+        sets = round(self.plan.events / (1 + self.plan.met_share))
         async with aiohttp.ClientSession() as http:
-            sets = round(self.plan.events / (1 + self.plan.met_share))
             for first in range(0, sets, BATCH):
+                while self.plan.fault != "none" and self.faults_done * sets < first * self.plan.times:
+                    await asyncio.sleep(0.02)
                 await self._produce_batch(http, range(first, min(first + BATCH, sets)))
 
     async def _produce_batch(self, http: aiohttp.ClientSession, numbers: range) -> None:
