@@ -5,6 +5,7 @@ Whatever is not a plain success is a reason (`outcome.py`); an unexpected except
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +29,9 @@ from service.telemetry.faultpoint import fault_point
 PATIENCE_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 T = TypeVar("T")
+
+# What surrounds a channel's own work, so that its lane knows its pace.
+Sending = Callable[[], AbstractContextManager[None]]
 
 
 class Texts(NamedTuple):
@@ -55,7 +59,7 @@ class Attempts:
         self._store, self._shard_of, self._channels, self._texts = store, shard_of, channels, texts
         self._limits, self._breakers, self._report, self._timer = limits, breakers, report, timer
 
-    async def __call__(self, held: Held) -> Outcome:
+    async def __call__(self, held: Held, sending: Sending) -> Outcome:
         """The order of work.
 
         1. Nothing that has waited here too long: another worker may have it by now.
@@ -81,7 +85,7 @@ class Attempts:
         if held_back is not None:
             return held_back
         message = await self._patiently(held, lambda: self._texts.render(owed, reader))
-        return await self._send(held, channel, message, address)
+        return await self._send(held, channel, message, address, sending)
 
     def now(self, held: Held) -> datetime:
         """The store's clock when the entry was claimed, plus what this process measured since: no round trip."""
@@ -107,11 +111,14 @@ class Attempts:
         wait_s = verdict.wait_s * (1 + spread(owed.key))
         return outcome.waiting(owed, wait_s, f"{owed.channel} was out of order and is being tried", now)
 
-    async def _send(self, held: Held, channel: Channel, message: Message, address: str) -> Outcome:
+    async def _send(
+        self, held: Held, channel: Channel, message: Message, address: str, sending: Sending
+    ) -> Outcome:
         owed, begun = held.owed, self._timer()
         fault_point("before_send")
         try:
-            await channel.send(owed, message, address)
+            with sending():
+                await channel.send(owed, message, address)
         except ChannelError as error:
             return await self._refused(held, address, error)
         except StoreDown as error:  # A caught message is kept in the store.

@@ -9,7 +9,7 @@ so quick that its room empties in a blink makes the reader wait, because steppin
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -42,16 +42,20 @@ class Lane:
     """The waiting room and the hands of one channel."""
 
     def __init__(
-        self, name: str, hands: int, work: Callable[[Held], Awaitable[None]], timer: Timer = time.monotonic
+        self,
+        name: str,
+        hands: int,
+        work: Callable[[Held, "Lane"], Awaitable[None]],
+        timer: Timer = time.monotonic,
     ) -> None:
         self.name, self._hands, self._work, self._timer = name, hands, work, timer
         self._queue: asyncio.Queue[Held | None] = asyncio.Queue()
         self._pace_s = 0.0
-        self._begun: dict[int, float] = {}  # hand -> when its send began
+        self._begun: dict[object, float] = {}  # a send under way -> when it began
         self._last_slot = 0.0
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._tasks = [asyncio.create_task(self._serve(hand)) for hand in range(hands)]
+        self._tasks = [asyncio.create_task(self._serve()) for _ in range(hands)]
 
     @property
     def waiting(self) -> int:
@@ -91,6 +95,18 @@ class Lane:
         self._last_slot = max(now + self.drain_s, self._last_slot) + self.pace_s / self._hands
         return self._last_slot - now
 
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[None]:
+        """Around the channel's own work: that alone is its pace. A store that is away makes no channel slow."""
+        send = object()
+        begun = self._begun[send] = self._timer()
+        try:
+            yield
+        finally:
+            took = self._timer() - begun
+            del self._begun[send]
+            self._pace_s = took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
+
     def close(self) -> None:
         """Begin nothing new. What was waiting stays in the store."""
         while not self._queue.empty():
@@ -106,13 +122,7 @@ class Lane:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _serve(self, hand: int) -> None:
+    async def _serve(self) -> None:
         while (held := await self._queue.get()) is not None:
             self._has_room.set()
-            begun = self._begun[hand] = self._timer()
-            try:
-                await self._work(held)
-            finally:
-                took = self._timer() - begun
-                del self._begun[hand]
-            self._pace_s = took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
+            await self._work(held, self)

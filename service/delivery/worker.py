@@ -129,11 +129,11 @@ class DeliveryWorker:
             self._lanes[channel] = Lane(channel, hands, self._deliver, self._timer)
         return self._lanes[channel]
 
-    async def _deliver(self, held: Held) -> None:
+    async def _deliver(self, held: Held, lane: Lane) -> None:
         """One attempt and its outcome. Whatever goes wrong is this delivery's trouble only."""
         owed = held.owed
         try:
-            result = await self._attempt(held)
+            result = await self._attempt(held, lane.sending)
         except StoreDown as error:
             # Nothing left; the entry stays in the outbox, and the store gives it out again.
             self._report.failure("attempt", error, owed.key)

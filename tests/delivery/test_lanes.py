@@ -12,10 +12,11 @@ class Work:
         self.time, self.gate, self.begun = 0.0, asyncio.Event(), asyncio.Semaphore(0)
         self.takes_s = 0.0
 
-    async def __call__(self, held: Held) -> None:
-        self.begun.release()
-        await self.gate.wait()
-        self.time += self.takes_s
+    async def __call__(self, held: Held, lane: Lane) -> None:
+        with lane.sending():
+            self.begun.release()
+            await self.gate.wait()
+            self.time += self.takes_s
 
     def now(self) -> float:
         return self.time
@@ -73,6 +74,24 @@ async def test_a_send_that_hangs_makes_the_lane_slow_while_it_hangs() -> None:
     assert lane.pace_s == 25.0
     assert fill(lane) == 2
     assert lane.drain_s == 50.0
+    await stop(lane, work)
+
+
+async def test_waiting_for_the_store_makes_no_lane_slow() -> None:
+    work = Work()
+
+    async def waits_for_the_store(held: Held, lane: Lane) -> None:
+        work.begun.release()
+        await work.gate.wait()
+
+    lane = Lane("email", 1, waits_for_the_store, work.now)
+    lane.offer(HELD)
+    await work.begun.acquire()
+
+    work.time = 25.0
+
+    assert lane.pace_s == 0
+    assert fill(lane) == WAITING_MAX
     await stop(lane, work)
 
 

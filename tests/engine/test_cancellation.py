@@ -26,7 +26,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _nothing(_: object) -> None:
+async def _nothing(*_: object) -> None:
     return None
 
 

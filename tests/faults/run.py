@@ -58,6 +58,7 @@ class Run:
     redis_url: str = ""
     accepted: dict[str, Accepted] = field(default_factory=dict)
     faults_done: int = 0
+    faulted: asyncio.Event = field(default_factory=asyncio.Event)
     recoveries: list[float] = field(default_factory=list)
     process: asyncio.subprocess.Process | None = None
 
@@ -112,7 +113,12 @@ class Run:
         await self.start()
 
     async def kill_store(self) -> None:
-        os.kill(int(Files(self.folder / "data").pid_text()), signal.SIGKILL)
+        pid = ""
+        while not pid.isdigit():  # the service may just be starting it again
+            pid = Files(self.folder / "data").pid_text()
+            await asyncio.sleep(0.02)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
     async def cut_replies(self) -> None:
         assert self.proxy is not None
@@ -128,6 +134,7 @@ class Run:
             await asyncio.sleep(self.random.uniform(0.2, 3.0))
             await faults[self.plan.fault]()
             self.faults_done += 1
+            self.faulted.set()
 
     # -- the producer ---------------------------------------------------------------------------------------------
     async def produce(self) -> None:
@@ -139,7 +146,8 @@ class Run:
         async with aiohttp.ClientSession() as http:
             for first in range(0, sets, BATCH):
                 while self.plan.fault != "none" and self.faults_done * sets < first * self.plan.times:
-                    await asyncio.sleep(0.02)
+                    self.faulted.clear()
+                    await self.faulted.wait()
                 await self._produce_batch(http, range(first, min(first + BATCH, sets)))
 
     async def _produce_batch(self, http: aiohttp.ClientSession, numbers: range) -> None:
