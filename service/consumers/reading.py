@@ -17,9 +17,10 @@ _PEOPLE = ("owner", "by", "person", "helper")
 IdOfEmail = Callable[[str], str | None]
 
 
-def read(record: Record, id_of_email: IdOfEmail) -> Input:
-    """The event in `record`. The log is trusted no more than the door: whoever reaches it may write anything."""
-    received_at = received(record.position)
+def read(record: Record, received_at: datetime, id_of_email: IdOfEmail) -> Input:
+    """The event in `record`. The log is trusted no more than the door: whoever reaches it may write anything.
+
+    `received_at` is when the log took it; a record that came by the door says itself when the door did."""
     try:
         event = decode(record.value, received_at, trusted=True)
         return Input(record.position, record.value, with_people(event, id_of_email))
@@ -28,7 +29,7 @@ def read(record: Record, id_of_email: IdOfEmail) -> Input:
 
 
 def received(position: str) -> datetime:
-    """When the log took the record: the milliseconds its position begins with."""
+    """When the log took the record, by the server's own clock: the milliseconds its position begins with."""
     return datetime.fromtimestamp(int(position.partition("-")[0]) / 1000, UTC)
 
 

@@ -58,8 +58,7 @@ class Streams:
                 await asyncio.sleep(0.5)
 
     async def _take(self, shard: Shard, records: list[Record], after: str, now: datetime) -> None:
-        inputs = [read(record, self._id_of_email) for record in records]
+        times = [self._clock.shown(received(record.position)) for record in records]
+        inputs = [read(record, at, self._id_of_email) for record, at in zip(records, times, strict=True)]
         await self._owners[shard].take(inputs, after, now)
-        self._metrics.lag_seconds.labels(str(shard)).set(
-            (now - received(records[-1].position)).total_seconds()
-        )
+        self._metrics.lag_seconds.labels(str(shard)).set((now - times[-1]).total_seconds())

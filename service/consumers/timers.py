@@ -58,6 +58,7 @@ class Timers:
         while True:
             try:
                 self._beat()
+                self._wake.clear()  # before the look, so that a wake during it is not lost
                 now = await self._clock.now()
                 if await self._clocks_agree():
                     for owner in self._owners:
@@ -95,7 +96,6 @@ class Timers:
         wait = (min(ahead) - to_ms(now)) / 1000 if ahead else LOOK_EVERY_S
         if wait <= 0 and self._barriers:
             wait = 0.01  # waiting for the log to be read, not for time
-        self._wake.clear()
         with contextlib.suppress(TimeoutError):
             # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).
             async with asyncio.timeout(min(max(wait, 0.001), LOOK_EVERY_S)):

@@ -16,7 +16,7 @@ from service.core.timeline import (
     fires_at,
     firings,
     held_until,
-    nominal_at,
+    is_behind,
     pending,
     shifted,
     told_after,
@@ -67,7 +67,7 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
     if moment.at < start:
         run.outage = start - moment.at
     for firing in pending(run, policy, moment, zone):
-        if firing.is_before and (moment.at <= draft.now or nominal_at(firing, moment.at, zone) < draft.now):
+        if firing.is_before and (moment.at <= draft.now or is_behind(firing, moment.at, zone, draft.now)):
             skip(draft, run, firing, Code.PASSED, f"{step_of(policy, firing)} lay in the past already")
 
 

@@ -48,6 +48,12 @@ def nominal_at(firing: Firing, moment_at: datetime, zone: ZoneInfo) -> datetime:
     return at
 
 
+def is_behind(firing: Firing, moment_at: datetime, zone: ZoneInfo, now: datetime) -> bool:
+    """Whether a cycle that begins now is too late for this firing. Right now is too late: in service the clock has
+    gone on since the sender's, and a simulation must not show a reminder that nobody will get."""
+    return nominal_at(firing, moment_at, zone) <= now
+
+
 def fires_at(firing: Firing, run: Run, moment: Moment, zone: ZoneInfo) -> datetime:
     """When the firing is due in this run: its nominal time, later by what held the ladder up."""
     assert moment.at is not None

@@ -97,12 +97,13 @@ class DeliveryWorker:
             lane.close()
 
     async def _claim_once(self) -> None:
-        asked_at, asked = await self._clock.now(), self._timer()
+        asked_at, asked, offset = await self._clock.now(), self._timer(), self._clock.offset
         entries = await self._store.claim(
             self._shards, self._name, CLAIM_MAX, CLAIM_BLOCK_MS, to_ms(asked_at)
         )
         since = self._timer()
-        at = asked_at + timedelta(seconds=since - asked)
+        # The offset is another one when the clock was moved while we waited; in service it is always 0.
+        at = asked_at + timedelta(seconds=since - asked) + (self._clock.offset - offset)
         for entry in entries:
             if (entry.shard, entry.id) not in self._in_hand and not self._is_stopping:
                 self._in_hand.add((entry.shard, entry.id))

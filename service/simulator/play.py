@@ -4,7 +4,8 @@ The order of what happens is here, once, for every depth; a stage only knows how
 """
 
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -95,17 +96,25 @@ def world_of(settings: Settings) -> World:
     )
 
 
-async def pure(settings: Settings, now: datetime) -> Stage:
+# A stage from the first configuration and the time it begins; what it opened is closed at the end.
+Build = Callable[[Settings, datetime], AbstractAsyncContextManager[Stage]]
+
+
+@asynccontextmanager
+async def pure(settings: Settings, now: datetime) -> AsyncIterator[Stage]:
     """The stage of `followthrough test`."""
-    return PureStage(settings, now)
+    yield PureStage(settings, now)
 
 
-async def play(
-    scenario: Scenario, build: Callable[[Settings, datetime], Awaitable[Stage]]
-) -> tuple[Verdict, Story]:
+async def play(scenario: Scenario, build: Build) -> tuple[Verdict, Story]:
     """The verdict on a scenario at the depth that `build` makes, and what happened."""
     changes: list[Mapping[str, Mapping[str, object]]] = []
-    stage = await build(_settings(scenario, changes), scenario.now)
+    async with build(_settings(scenario, changes), scenario.now) as stage:
+        story = await _told(scenario, stage, changes)
+        return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
+
+
+async def _told(scenario: Scenario, stage: Stage, changes: list[Mapping[str, Mapping[str, object]]]) -> Story:
     down_until = scenario.now
     for happening in sorted(scenario.script, key=lambda one: one.at):
         if happening.at >= down_until and happening.at > scenario.now:
@@ -121,8 +130,7 @@ async def play(
         elif happening.event:
             await stage.give(happening.event)
     await stage.run_until(scenario.until or THE_END)
-    story = await stage.story()
-    return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
+    return await stage.story()
 
 
 def _settings(scenario: Scenario, changes: list[Mapping[str, Mapping[str, object]]]) -> Settings:

@@ -26,6 +26,10 @@ def timetable(verdict: Verdict, zone: ZoneInfo, silences: list[Silence] | None =
     for no, told in verdict.forbidden:
         lines.append(f"! never {_fields(no)}, but {_when(told.at, zone)} {_got(told)}")
     lines += [f"- silence {_fields(one)} is not on record" for one in verdict.unexplained]
+    words = [part for one in verdict.missing for part in one.contains]
+    if words:
+        lines.append(f"  promised words: {words}")
+        lines += [line for told in verdict.unexpected if told.text for line in _read(told)]
     if silences and not verdict.is_kept:
         lines.append("  what the record says:")
         lines += [f"    {_when(s.at, zone):21} {s.subject:14} {s.code:18} {s.text}" for s in silences]
@@ -43,6 +47,11 @@ def _wanted(one: Expected) -> str:
         f"{name}={value}" for name in ("policy", "step", "kind", "reason") if (value := getattr(one, name))
     ]
     return " ".join([f"{one.to} {one.template or 'anything'}", *more])
+
+
+def _read(got: Message) -> list[str]:
+    """What its reader sees, where words were promised that are not in there."""
+    return [f"  {got.to} reads:", *(f"    | {line}".rstrip() for line in (got.text or "").splitlines())]
 
 
 def _got(got: Message) -> str:

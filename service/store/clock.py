@@ -18,6 +18,10 @@ class Clock:
             self._high = now
         return self._high
 
+    def shown(self, at: datetime) -> datetime:
+        """What this clock shows at an instant of the server's own, such as the one in a stream's position."""
+        return at + self.offset
+
 
 def to_ms(at: datetime) -> int:
     """Epoch milliseconds of an instant that is already cut to milliseconds."""

@@ -40,7 +40,7 @@ class WebServer:
     """`run()` serves until `stop()`; `on_ready` is called when the port is open. `port` 0 picks a free one."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        self._app, self.host, self.port = app, host, port
+        self.app, self.host, self.port = app, host, port
         self.on_ready: Callable[[], None] = lambda: None
         self._server = _Server(
             uvicorn.Config(
@@ -79,7 +79,7 @@ class WebServer:
 
     def stop(self) -> None:
         """Take no new request, finish those in hand, then `run()` returns."""
-        self._app.state.is_stopping = True
+        self.app.state.is_stopping = True
         self._server.should_exit = True
 
     def _bind(self) -> socket.socket:

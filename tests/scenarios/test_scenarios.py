@@ -1,25 +1,39 @@
 """Every promise in this folder, kept at every depth. A depth is a stage (service/simulator/play.py) in STAGES."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from service.simulator.play import play, pure
+from service.messages.templates import Templates
+from service.simulator.play import Build, play, pure
 from service.simulator.scenario import Scenario, read_scenarios
 from service.simulator.timetable import timetable
+from tests.scenarios.whole import whole
 
 HERE = Path(__file__).parent
 POLICIES = (HERE / "policies", HERE.parents[1] / "config" / "policies")
 SCENARIOS = [one for path in sorted(HERE.glob("*.yaml")) for one in read_scenarios(path, POLICIES)]
 
-STAGES = {"pure": pure}
+Asked = pytest.FixtureRequest
+shipped_templates = cache(Templates.load)
+
+
+def service(asked: Asked) -> Build:
+    server = asked.getfixturevalue("valkey_server")
+    return whole(server.url, asked.getfixturevalue("prefix"), shipped_templates())
+
+
+STAGES: dict[str, Callable[[Asked], Build]] = {"pure": lambda _: pure, "service": service}
+DEPTHS = ["pure", pytest.param("service", marks=pytest.mark.server)]
 
 
 @pytest.mark.scenario
-@pytest.mark.parametrize("depth", STAGES)
+@pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.promise)
-async def test_promise(scenario: Scenario, depth: str):
-    verdict, story = await play(scenario, STAGES[depth])
+async def test_promise(scenario: Scenario, depth: str, request: Asked):
+    verdict, story = await play(scenario, STAGES[depth](request))
     if not verdict.is_kept:
         pytest.fail(
             f"{scenario.place}: {scenario.promise}\n{timetable(verdict, scenario.zone, story.silences)}",

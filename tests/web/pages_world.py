@@ -89,7 +89,9 @@ class PagesWorld:
             found = await self.store.read({shard: owner.position}, 500, 0)
             if records := found.get(shard):
                 await owner.take(
-                    [read(record, lambda _: None) for record in records], owner.position, self.now()
+                    [read(record, self.now(), lambda _: None) for record in records],
+                    owner.position,
+                    self.now(),
                 )
 
     async def pass_time(self, span: timedelta) -> None:

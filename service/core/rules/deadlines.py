@@ -22,7 +22,7 @@ from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp, take
 from service.core.model import Moment
 from service.core.reasons import Code
-from service.core.timeline import firings, nominal_at, pending, wall
+from service.core.timeline import firings, is_behind, nominal_at, pending, wall
 from service.core.view import CLOSED
 
 FAMILY, MOMENT = "deadline", "due"
@@ -165,7 +165,7 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str = "", rea
     start = moved_into_past(draft, moment)
     for run in moment.runs:
         waiting = [f for f in pending(run, policy_of(draft, run), moment, zone) if f.is_before]
-        jumped |= any(nominal_at(firing, moment.at, zone) < draft.now for firing in waiting)
+        jumped |= any(is_behind(firing, moment.at, zone, draft.now) for firing in waiting)
         begin(draft, moment, run, start)
     earlier = old is not None and moment.at < old
     moment.slips += old is not None and moment.at > old

@@ -1,0 +1,123 @@
+"""One installation of the service for one scenario, as `service/app.py` wires it: it opens, works, ends, opens again.
+
+Only its clock is moved. All that is left out is the web's port: requests go straight to the web application.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from service.app import App
+from service.consumers.names import HeldName
+from service.messages.templates import Templates
+from service.settings.model import Settings
+from service.store.contract import Store
+
+NAME = "scenario"
+
+
+class Installation:
+    """`open` for requests, `work` for the engine and delivery too, `end` for neither; its data stays on the server."""
+
+    def __init__(
+        self, settings: Settings, templates: Templates, url: str, prefix: str, folder: Path, now: datetime
+    ) -> None:
+        self.settings, self._templates = settings, templates
+        self._place = {"redis_url": SecretStr(url), "key_prefix": prefix, "data_dir": folder}
+        self._offset = now - _real_now()
+        self._app: App | None = None
+        self._name: HeldName | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def store(self) -> Store:
+        assert self._app is not None, "the installation is not open"
+        return self._app.store
+
+    async def open(self) -> None:
+        """Take requests; nothing is read, fired or delivered yet."""
+        if self._app is not None:
+            return
+        service = self.settings.service.model_copy(update=self._place)
+        self._name = HeldName(service.data_dir, NAME)
+        self._app = App(replace(self.settings, service=service), self._templates, self._name)
+        await self._app.start(self._offset)
+
+    async def work(self) -> None:
+        """Read, fire and deliver."""
+        await self.open()
+        if not self._tasks and self._app is not None:
+            parts = (self._app.worker.run(), self._app.delivery.run())
+            self._tasks = [asyncio.create_task(part) for part in parts]
+
+    async def end(self) -> None:
+        """Nothing works any more; what was not finished lies on the server."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._app is not None and self._name is not None:
+            await self._app.close()
+            self._name.release()
+            self._app = None
+
+    def raise_what_broke(self) -> None:
+        """The error of a part that ended by itself."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+                raise AssertionError("a part of the service ended by itself")
+
+    async def move_clock(self, to: datetime) -> None:
+        """It is `to` now, and time goes on from there; the clock is never set back."""
+        if self._app is None:
+            self._offset += max(to - (_real_now() + self._offset), timedelta())
+            return
+        clock = self._app.clock
+        clock.offset += max(to - await clock.now(), timedelta())
+        self._offset = clock.offset
+        self._app.worker.wake()
+
+    async def post(self, event: Mapping[str, object]) -> None:
+        """One structured CloudEvent through the door, which must take it."""
+        assert self._app is not None, "the installation is not open"
+        body = json.dumps(event).encode()
+        headers = {"host": "127.0.0.1:8080", "content-type": "application/cloudevents+json"}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/v1/events",
+            "raw_path": b"/v1/events",
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 40_000),
+            "server": ("127.0.0.1", 8080),
+        }
+        said: list[Mapping[str, object]] = []
+
+        async def receive() -> Mapping[str, object]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Mapping[str, object]) -> None:
+            said.append(message)
+
+        await self._app.web.app(scope, receive, send)
+        assert said[0]["status"] == 202, f"the door refused {event}: {said[1:]}"
+
+
+def _real_now() -> datetime:
+    """This machine's time as its store tells it: cut to milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
