@@ -7,7 +7,7 @@ rule; it only wires.
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -67,6 +67,7 @@ class App:
         self.metrics = Metrics()
         self.stop = asyncio.Event()
         self._ends = AsyncExitStack()
+        self._tend: Callable[[], Coroutine[None, None, object]] = asyncio.Event().wait  # for ever
 
     async def start(self, offset: timedelta = timedelta()) -> None:
         """Open the store, pin what is in force, wire the parts. What cannot be started ends the rest, then raises."""
@@ -84,6 +85,7 @@ class App:
     async def run(self) -> None:
         """Everything at once until `stop` is set; then stop taking in, finish what is in hand, and return."""
         async with asyncio.TaskGroup() as group:
+            tending = group.create_task(self._tend())
             engine = group.create_task(self.worker.run())
             web = group.create_task(self.web.run())
             delivery = group.create_task(self.delivery.run())
@@ -94,6 +96,7 @@ class App:
             engine.cancel()
             self.delivery.stop()
             await delivery
+            tending.cancel()
 
     async def close(self) -> None:
         await self._ends.aclose()
@@ -110,8 +113,7 @@ class App:
             url = await embedded.start()
             self._ends.push_async_callback(embedded.stop)
             store = await connect(url, service.key_prefix)
-            tending = asyncio.create_task(embedded.tend(lambda text: log.warning("store_started", text=text)))
-            self._ends.callback(tending.cancel)
+            self._tend = lambda: embedded.tend(lambda text: log.warning("store_started", text=text))
         self._ends.push_async_callback(store.close)
         return store
 
@@ -206,11 +208,20 @@ async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:
     data_dir = settings.service.data_dir
     held = HeldName(data_dir, name)
     app = App(settings, templates, held)
+    starting = asyncio.create_task(app.start())
+
+    def stop() -> None:
+        app.stop.set()
+        starting.cancel()
+
     try:
-        await app.start()
-        loop = asyncio.get_running_loop()
+        # Before anything is started, so that whatever is started is ended again.
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, app.stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        await asyncio.wait([starting])
+        if starting.cancelled():
+            return
+        starting.result()
         real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind != "caught"))
         app.web.on_ready = lambda: on_ready(Info(app.web.url, data_dir, config_dir, real))
         await app.run()

@@ -109,7 +109,8 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
         return Failure(
             Exit.WRONG,
             "the address of web.listen is used by another program, perhaps a running followthrough",
-            f"end that with `{command('stop', config)}`, or set FOLLOWTHROUGH_WEB__LISTEN=127.0.0.1:8081",
+            f"end that with `{command('stop', config)}`, or set FOLLOWTHROUGH_WEB__LISTEN=127.0.0.1:8081"
+            " FOLLOWTHROUGH_WEB__PUBLIC_URL=http://127.0.0.1:8081",
         )
     if isinstance(error, PermissionError):
         return Failure(Exit.WRONG, str(error), "choose a data_dir and a port that this user may use")

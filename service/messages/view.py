@@ -93,6 +93,7 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
     later = later if isinstance(later, Mapping) else {}
     next_at = instant(later.get("at"))
     who = later.get("to")
+    whom = [_text(to) for to in who if _text(to)] if isinstance(who, list | tuple) else []
     return {
         "by": name(by),
         "by_owner": bool(by) and by == owed.facts.get("owner"),
@@ -109,9 +110,17 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
         "asked_by": name(_text(extra.get("asked_by"))),
         "why": prose(_text(extra.get("why"))),
         "next_at": times.full(next_at) if next_at else "",
-        "next_to": [name(_text(to)) for to in who if _text(to)] if isinstance(who, list | tuple) else [],
+        "next_to": [name(to) for to in whom],
+        "next_hears": _hears(whom, owed.to, name),
         "extra": _plain(extra),
     }
+
+
+def _hears(whom: list[str], reader: str, name: NameOf) -> str:
+    """The beginning of a sentence: `you hear`, `Dana Weiss hears`, `you and Leo Marin hear`."""
+    names = ["you"] * (reader in whom) + [name(to) for to in whom if to != reader]
+    who = " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+    return f"{who} {'hear' if len(names) > 1 or names == ['you'] else 'hears'}" if names else ""
 
 
 def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameOf) -> list[object]:

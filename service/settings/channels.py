@@ -103,7 +103,7 @@ KINDS: dict[str, type[EmailChannel] | type[CaughtChannel]] = {"email": EmailChan
 
 
 def read_channels(document: Document, data: object) -> dict[str, ChannelSettings]:
-    """Every channel that is right; every other is reported."""
+    """Every channel; one that is wrong is reported and stands in as caught, so that whoever uses it is not reported."""
     channels: dict[str, ChannelSettings] = {}
     if data is None:
         return channels
@@ -113,9 +113,7 @@ def read_channels(document: Document, data: object) -> dict[str, ChannelSettings
         )
         return channels
     for name, entry in data.items():
-        channel = _channel(document, name, entry)
-        if channel is not None:
-            channels[name] = channel
+        channels[name] = _channel(document, name, entry) or CaughtChannel(kind="caught")
     return channels
 
 

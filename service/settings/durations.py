@@ -20,6 +20,7 @@ _HINT = "write it as in `3 days before`, `the moment`, `4 hours after` or `16:00
 _DURATION_HINT = "write it as in `2 days` or `90 minutes`"
 
 _DURATION = re.compile(r"(?P<number>\S+)\s+(?:(?P<business>business|working)\s+)?(?P<unit>[A-Za-z]+)")
+_TWO_UNITS = re.compile(r"\d+ [A-Za-z]+ (?:and )?\d+ [A-Za-z]+")
 _CLOCK = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d{2})\s+on\s+the\s+day(?:\s+(?P<side>\w+))?")
 
 
@@ -101,7 +102,7 @@ def _bounded(days: int, words: str) -> None:
 
 
 def _one_unit(text: str) -> str:
-    return "use one unit: `90 minutes`, not `1 hour 30 minutes`" if len(text.split()) > 2 else ""
+    return "use one unit: `90 minutes`, not `1 hour 30 minutes`" if _TWO_UNITS.match(text) else ""
 
 
 def _hint(side: str) -> str:

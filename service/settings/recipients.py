@@ -50,10 +50,11 @@ def _name(value: object) -> str:
             f"`{value[:60]}` names nobody",
             f"did you mean `{near}:{rest}`?" if near and rest else _PREFIX_HINT,
         )
-    raise wrong(f"`{value[:60]}` names nobody", did_you_mean(value, FIXED))
+    near = nearest(value, FIXED)
+    raise wrong(f"`{value[:60]}` names nobody", f"did you mean `{near}`?" if near else _PREFIX_HINT)
 
 
-_PREFIX_HINT = "write it as in person:ana, team:east, role:ops or channel:wins"
+_PREFIX_HINT = "write it as in owner.manager, person:ana, team:east, role:ops or channel:wins"
 
 
 def recipients(value: object) -> Recipients:

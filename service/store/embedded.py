@@ -32,12 +32,19 @@ class EmbeddedFailed(StoreDown):
     """The server did not start, answer or stop; the text ends with the tail of its log."""
 
 
+class FolderGone(EmbeddedFailed):
+    """The folder was removed, moved or replaced while in use: what is written now would not be found again."""
+
+
 class Embedded:
     """One process's share in the server of `data_dir`."""
 
     def __init__(self, data_dir: Path) -> None:
         self.files = Files(data_dir)
         self._joined: int | None = None  # descriptor of the shared lock
+        self._lock = (
+            -1
+        )  # descriptor of the server's own lock file, never locked: it tells whether the folder is ours
 
     async def start(self) -> str:
         """The URL of a server that answers: one that runs already, or a new one."""
@@ -47,36 +54,55 @@ class Embedded:
             try:
                 fcntl.flock(joined, fcntl.LOCK_SH)
                 await self._ensure()
-            except BaseException:
+            except BaseException as error:
                 if self._joined is None:
+                    # Ctrl-C while it starts: a server of ours that nobody else has joined goes with us.
+                    if isinstance(error, asyncio.CancelledError) and _try_lock(joined):
+                        _end_child(self.files.folder)
+                        self.files.clear()
                     os.close(joined)
                 raise
+            if self._joined is None:
+                self._lock = os.open(self.files.server, os.O_RDONLY)
             self._joined = joined
         return self.files.url
 
     async def tend(self, say: Callable[[str], None], every_s: float = 0.5) -> None:
-        """Start the server anew whenever it has died, and say so. Runs until cancelled; the app keeps it as a task."""
+        """Start the server anew whenever it has died, and say so. Runs until cancelled, or raises FolderGone."""
         while True:
             await asyncio.sleep(every_s)
+            if self._is_gone():
+                raise FolderGone(f"{self.files.folder} was taken away while in use; nothing more can be kept")
             if self.files.server_runs():
                 continue
             try:
                 async with self._alone():
                     await self._ensure()
                 say("the store's server had died and was started again")
-            except EmbeddedFailed as error:
+            except (EmbeddedFailed, OSError) as error:
                 say(f"the store's server died and cannot be started: {error}")
 
     async def stop(self) -> None:
         """Leave; the last one out shuts the server down and leaves no process, socket or pid file."""
         if self._joined is None:
             return
-        async with self._alone():
-            is_last = _try_lock(self._joined)
-            if is_last and self.files.server_runs():
-                await self._shut_down()
-            os.close(self._joined)
-            self._joined = None
+        if self._is_gone():
+            # Nobody can find this server any more; one that another process started is left to that process.
+            if _try_lock(self._joined):
+                _end_child(self.files.folder)
+        else:
+            async with self._alone():
+                if _try_lock(self._joined) and self.files.server_runs():
+                    await self._shut_down()
+        os.close(self._joined)
+        os.close(self._lock)
+        self._joined = None
+
+    def _is_gone(self) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(self._lock), self.files.server.stat())
+        except FileNotFoundError:
+            return True
 
     async def _ensure(self) -> None:
         if self.files.server_runs() and await self._answers():
@@ -178,6 +204,16 @@ def _bury(folder: Path) -> None:
     """Take away the zombie of a server that has exited, if it was ours."""
     if child := _children.pop(folder, None):
         child.wait(STOP_TIMEOUT_S)
+
+
+def _end_child(folder: Path) -> None:
+    """End the server that this process started for the folder, if it did.
+
+    Every acknowledged write is on disk. Asked kindly it would also remove the socket of whoever came after it.
+    """
+    if child := _children.get(folder):
+        child.kill()
+        _bury(folder)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -195,3 +195,32 @@ def test_what_fills_the_log_goes_to_standard_error(shell: Shell, service: "subpr
     lines = [json.loads(line) for line in said.splitlines()]
     assert lines[-1]["event"] == "stopped"
     assert datetime.fromisoformat(lines[-1]["at"]) >= began
+
+
+def test_a_data_folder_that_is_taken_away_ends_the_service(
+    shell: Shell, service: "subprocess.Popen[str]"
+) -> None:
+    banner(service)
+    ready(shell)
+
+    shell.data.rename(shell.folder / "away")
+    _, said = service.communicate(timeout=30)
+
+    assert service.returncode == 3
+    assert "error: the store cannot be used: " in said
+    assert "was taken away while in use" in said
+    assert "Traceback" not in said
+    assert not Files(shell.folder / "away").server_runs()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_it_starts_leaves_nothing_behind(shell: Shell, number: signal.Signals) -> None:
+    starting = shell.start("run")
+    files = Files(shell.data)
+    wait_for(files.server_runs)
+
+    starting.send_signal(number)
+    _, said = starting.communicate(timeout=30)
+
+    assert "Traceback" not in said
+    assert not files.server_runs()

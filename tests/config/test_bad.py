@@ -50,6 +50,17 @@ def test_mistake_is_named_exactly(bad: Path, config: Path) -> None:
     assert "secret-canary" not in said
 
 
+@pytest.mark.parametrize(
+    "bad", [path for path in BAD if "channels-smtp" in path.stem], ids=lambda path: path.stem
+)
+def test_a_mistake_in_a_channel_is_not_told_of_everyone_who_uses_it(bad: Path, config: Path) -> None:
+    shutil.copy(bad, config / "channels.yaml")
+
+    _, report = examine(config, {})
+
+    assert not [warning for warning in report.warnings if "channel `email`" in warning.message]
+
+
 def test_every_expected_text_has_its_mistake() -> None:
     assert {path.stem for path in BAD} == {path.stem for path in (HERE / "bad").glob("*.txt")}
     assert len(BAD) >= 40

@@ -92,6 +92,22 @@ def test_the_reader_learns_why_and_what_comes_next(rendered: Render) -> None:
     assert "without an answer, Dana Cole hears of it on Wed 25 Nov, 17:00 (Europe/Madrid)" in text
 
 
+@pytest.mark.parametrize(
+    ("told_next", "said"),
+    [
+        (["ana"], "you hear of it on"),
+        (["dana"], "Dana Cole hears of it on"),
+        (["dana", "ana"], "you and Dana Cole hear of it on"),
+        (["dana", "leo", "ana"], "you, Dana Cole and Leo Brandt hear of it on"),
+        ([], "the next person hears of it on"),
+    ],
+)
+def test_who_hears_next_is_said_as_people_say_it(rendered: Render, told_next: list[str], said: str) -> None:
+    coming = {"at": "2026-11-25T16:00:00Z", "to": told_next}
+    message = rendered(samples.owed("missed", extra={"next": coming}), samples.ANA)
+    assert f"without an answer, {said} Wed 25 Nov, 17:00 (Europe/Madrid)" in message.text
+
+
 def test_a_public_celebration_does_not_count_slips(rendered: Render) -> None:
     message = rendered(*samples.usual("kept"))
     assert "Moved" not in message.text

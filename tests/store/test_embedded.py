@@ -16,7 +16,7 @@ import pytest
 from service.store import embedded
 from service.store.connect import connect
 from service.store.contract import Unfit
-from service.store.embedded import Embedded, EmbeddedFailed
+from service.store.embedded import Embedded, EmbeddedFailed, FolderGone
 from service.store.files import Files, _make_private
 from tests.store.homes import DEADLINES, batch
 
@@ -236,6 +236,50 @@ async def test_a_server_that_dies_is_started_again(start: Callable[[], Embedded]
     assert await read(url) == b"kept"
     tending.cancel()
     await asyncio.wait([tending])
+
+
+async def test_a_start_that_is_given_up_leaves_no_server(data_dir: Path) -> None:
+    one = Embedded(data_dir)
+    starting = asyncio.create_task(one.start())
+    while not one.files.server_runs():  # noqa: ASYNC110 - The server is another process.
+        await asyncio.sleep(0.001)
+
+    starting.cancel()
+    await asyncio.wait([starting])
+
+    assert starting.cancelled()
+    assert alive(one.files) == {}
+
+
+async def test_a_folder_that_is_taken_away_is_told_and_its_server_goes(
+    start: Callable[[], Embedded], data_dir: Path, tmp_path: Path
+) -> None:
+    one = start()
+    await write(await one.start(), b"kept")
+    one.files.folder.rename(tmp_path / "away")
+
+    with pytest.raises(FolderGone, match="was taken away while in use"):
+        await one.tend(print, every_s=0.01)
+
+    await one.stop()
+    assert alive(one.files) == {}
+
+
+async def test_a_folder_that_is_replaced_is_not_taken_for_its_own(
+    start: Callable[[], Embedded], data_dir: Path, tmp_path: Path
+) -> None:
+    one = start()
+    await one.start()
+    one.files.folder.rename(tmp_path / "away")
+    other = Joiner(data_dir)
+    assert other.url()
+
+    with pytest.raises(FolderGone):
+        await one.tend(print, every_s=0.01)
+
+    await one.stop()
+    assert len(alive(one.files)) == 1, "the other's server is left alone"
+    assert other.signal(signal.SIGTERM) == 0
 
 
 async def test_a_half_written_last_record_is_cut_off(start: Callable[[], Embedded]) -> None:

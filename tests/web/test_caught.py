@@ -92,7 +92,7 @@ async def test_with_nothing_caught_the_page_says_what_to_type(web):
     _, text = await get(web, "/caught")
 
     assert "Nothing caught yet" in text
-    assert "followthrough emit examples/first-day.jsonl" in text
+    assert ".venv/bin/followthrough emit examples/first-day.jsonl" in text
 
 
 async def test_a_message_can_be_read_in_every_view(world, web):
