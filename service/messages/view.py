@@ -19,6 +19,18 @@ TOLD_MAX = 6
 # Built-in steps that tell everyone who was told before (core/closing.py, core/rules/answers.py).
 _CLOSING_STEPS = frozenset({"~closed", "~moved", "~acknowledged"})
 
+# What a notification was, to somebody who has to pass it on.
+_MEANT_AS = {
+    "reminder": "a reminder",
+    "missed": "the word that it was missed",
+    "offer_help": "an offer of help",
+    "escalated": "an escalation",
+    "resolved": "the word that it is over",
+    "replanned": "the word that it changed",
+    "kept": "good news",
+    "acknowledged": "the word that somebody is on it",
+}
+
 _DEPTH_MAX = 5
 
 NameOf = Callable[[str], str]
@@ -108,9 +120,24 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
         "to_you": bool(extra.get("to_owner")) and extra.get("to_owner") == owed.to,
         "asked_by": name(_text(extra.get("asked_by"))),
         "why": prose(_text(extra.get("why"))),
+        **_meant(extra, name),
         "next_at": times.full(next_at) if next_at else "",
         "next_to": [name(_text(to)) for to in who if _text(to)] if isinstance(who, list | tuple) else [],
         "extra": _plain(extra),
+    }
+
+
+def _meant(extra: Mapping[str, object], name: NameOf) -> dict[str, object]:
+    """Of a notification nobody could be given: whom it was for, what it was, and what else was lost with it."""
+    titles, what = extra.get("titles"), _text(extra.get("template"))
+    return {
+        "meant_for": name(_text(extra.get("reader"))),
+        "meant_as": _MEANT_AS.get(what, "a message") if what else "",
+        "by_channel": line(_text(extra.get("channel")), 120),
+        "lost": _number(extra.get("count")),
+        "lost_titles": [line(_text(title)) for title in titles if _text(title)]
+        if isinstance(titles, list | tuple)
+        else [],
     }
 
 
