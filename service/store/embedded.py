@@ -6,6 +6,7 @@ start. Its files are in `files.py`.
 """
 
 import asyncio
+import atexit
 import contextlib
 import fcntl
 import os
@@ -178,6 +179,19 @@ def _bury(folder: Path) -> None:
     """Take away the zombie of a server that has exited, if it was ours."""
     if child := _children.pop(folder, None):
         child.wait(STOP_TIMEOUT_S)
+
+
+@atexit.register
+def _leave() -> None:
+    """At the end of this process: take away what has exited, and let go of what others still use.
+
+    CPython warns of a child that nobody waited for. This one is not forgotten: it belongs to whoever is in it, and the
+    last one out ends it.
+    """
+    for child in _children.values():
+        if child.poll() is None:
+            child.returncode = 0
+    _children.clear()
 
 
 def _try_lock(descriptor: int) -> bool:
