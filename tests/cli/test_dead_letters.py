@@ -226,6 +226,32 @@ def test_an_unknown_dead_letter_is_wrong_use(shell: Shell, on_store: OnStore, id
         assert answer.err.startswith(f"error: there is no dead letter {id_}\n")
 
 
+def test_the_nearest_dead_letter_is_named_and_the_configuration_goes_along(
+    shell: Shell, on_store: OnStore
+) -> None:
+    bury(on_store, DEADLINES, POISON)
+    (there,) = ids(shell)
+
+    answer = shell("dead-letters", "requeue", there[:-1] + "9", "--config", str(shell.config))
+
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: there is no dead letter {there[:-1]}9; did you mean '{there}'?\n"
+        f"see which there are: followthrough dead-letters list --config {shell.config}\n"
+    )
+
+
+def test_a_dead_letter_is_requeued_once(shell: Shell, on_store: OnStore) -> None:
+    bury(on_store, DEADLINES, POISON)
+    (there,) = ids(shell)
+
+    assert shell("dead-letters", "requeue", there).code == 0
+    answer = shell("dead-letters", "requeue", there)
+
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: there is no dead letter {there}\n")
+
+
 def test_a_store_that_is_down_is_exit_3(shell: Shell) -> None:
     shell.env["REDIS_URL"] = "redis://127.0.0.1:1/0"
 

@@ -231,7 +231,13 @@ def test_a_version_that_is_not_loaded_is_asked_for_and_not_replaced(
 
 def _lost(**more: object) -> Owed:
     why = "email: the server said 550 to RCPT: no such user"
-    extra = {"reader": "dana", "channel": "email", "template": "escalated", "step": "ladder.manager", "why": why}
+    extra = {
+        "reader": "dana",
+        "channel": "email",
+        "template": "escalated",
+        "step": "ladder.manager",
+        "why": why,
+    }
     return samples.owed("unroutable", "omar", extra={**extra, **more}, reasons=(why,))
 
 
