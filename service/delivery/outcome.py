@@ -142,7 +142,7 @@ def _give_up(
         "dead",
         _log(owed, now, "dead", [reason]),
         dead=encode_effect(dead),
-        emits=(*emits, _emit("delivery.dead", owed, reason.text, now)),
+        emits=(*emits, _emit("delivery.dead", owed, reason.text, now, reason.code)),
     )
     return Outcome("dead", reason, settled, dead_kind)
 
@@ -157,11 +157,15 @@ def _again(owed: Owed, delay_s: float, reasons: list[Reason], now: datetime) -> 
     )
 
 
-def _emit(type_: str, owed: Owed, why: str, now: datetime) -> bytes:
-    """An event for the inbox of whoever was not reached. Its key belongs to the delivery, so that one settled twice
-    (two workers, one reply lost) is one event."""
+def _emit(type_: str, owed: Owed, why: str, now: datetime, code: str = "") -> bytes:
+    """An event for the inbox of whoever was not reached, with what they were not told. Its key belongs to the delivery,
+    so that one settled twice (two workers, one reply lost) is one event.
+
+    What may have arrived is not called lost: nobody is told that a reminder failed which its reader has.
+    """
     route = owed.to.removeprefix("channel:") if owed.to.startswith("channel:") else owed.channel
-    lost = request_of(owed) if type_ == "delivery.dead" else None
+    may_have_arrived = code == Code.UNKNOWN_OUTCOME
+    lost = request_of(owed) if type_ == "delivery.dead" and not may_have_arrived else None
     data = DeliveryOutcome(
         to=owed.to, key=owed.key, channel=route, subject=owed.subject, reason=why, lost=lost
     )

@@ -18,7 +18,7 @@ from service.delivery import outcome
 from service.settings.load import load
 from service.simulator.play import world_of
 from service.simulator.pure import PureRun, Sent
-from tests.delivery.desk import NEVER, NO_MAILBOX, Desk, a_reminder, an_owed
+from tests.delivery.desk import NEVER, NO_MAILBOX, UNKNOWN, Desk, a_reminder, an_owed
 
 CONFIG = Path(__file__).parents[2] / "config"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -197,6 +197,18 @@ def test_the_word_to_a_fallback_contact_that_is_lost_itself_is_the_end_and_no_lo
     assert town.codes("delivery.dead").count(Code.FALLBACK_UNREACHED) == 1
 
 
+def test_two_fallback_contacts_who_are_not_reached_do_not_report_each_other() -> None:
+    town = Town()
+    people = town.run.world.directory.people
+    people["leo"] = replace(people["leo"], roles=("ops",))
+    town.unreached = {"dana": NEVER, "rosa": NEVER, "leo": NEVER}
+
+    town.promise("c1")
+    town.later(days=10)
+
+    assert sorted(town.dead) == ["dana", "leo", "rosa"]
+
+
 def test_a_fallback_contact_who_misses_their_own_notification_is_told_to_nobody_and_the_record_says_so() -> (
     None
 ):
@@ -269,6 +281,18 @@ async def test_a_lost_word_to_the_fallback_contact_says_so_in_its_dead_letter(de
     (dead,) = await desk.dead()
     assert dead.reason == Code.FALLBACK_UNREACHED
     assert "ana is the fallback contact, so nobody is told now" in dead.detail
+
+
+def test_a_reminder_that_may_have_arrived_is_reported_to_nobody() -> None:
+    town = Town()
+    town.unreached = {"ana": UNKNOWN}
+    fields = {"commitment_id": "c1", "title": "Send c1", "owner": "ana", "kind": "tour"}
+
+    town.event("deadline.set", **fields, due_at=(NOON + timedelta(seconds=20)).isoformat())
+    town.later(seconds=15)
+
+    assert town.dead == ["ana"]
+    assert town.told("rosa") == []
 
 
 def test_a_dead_delivery_carries_what_was_to_be_told() -> None:

@@ -5,6 +5,7 @@ import email
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,27 @@ async def test_the_fallback_contact_gets_a_mail_that_says_who_was_to_be_told_wha
     assert "You are the fallback contact." in text
     (letter,) = await letters(app, 1)
     assert (letter.reason, letter.subject) == ("bounced", "deadline/c1")
+
+
+async def test_what_is_lost_meanwhile_is_one_mail_a_day_later(app, sink):
+    sink.refuses["ana@example.com"] = "550 5.1.1 no such user"
+    for number in range(1, 4):
+        await promise(app, f"c{number}")
+        await letters(app, number)
+    first = await sink.mail_to("rosa@example.com")
+
+    async def another() -> list[Any]:
+        return [mail for mail in sink.mails if mail.to == first.to and mail is not first]
+
+    app.clock.offset += timedelta(days=1, seconds=5)
+    (second,) = await eventually(another)
+
+    message = email.message_from_bytes(second.body, policy=policy.default)
+    part = message.get_body(("plain",))
+    assert part is not None
+    text = " ".join(part.get_content().split())
+    assert "2 more messages for Ana Ruiz could not be given by email" in text
+    assert "- Send c2 - Send c3" in text
 
 
 async def test_when_the_fallback_contact_is_refused_too_the_log_says_so_once_and_nothing_goes_round(
