@@ -239,6 +239,7 @@ class _Batch:
         self.dead: list[bytes] = []
         self.seen: dict[str, int] = {}
         self._codes: list[str] = []
+        self._nobody_told: list[tuple[str, str]] = []
         self._dead_kinds: list[str] = []
 
     def add(
@@ -292,6 +293,7 @@ class _Batch:
         entry = LogEntry(now, subject, kind, given_id, *statuses, effects, reasons, policies, graph)
         self.log.append(encode_effect(entry))
         self._codes += [reason.code for reason in reasons]
+        self._nobody_told += [(subject, r.text) for r in reasons if r.code == Code.FALLBACK_UNREACHED]
 
     def commit(self, epoch: int, seq: int, offset: tuple[str, str, str] | None, now: datetime) -> Commit:
         digest = hashlib.blake2b(digest_size=16)
@@ -320,6 +322,9 @@ class _Batch:
         metrics.events_unmatched.labels(self.topic).inc(self._codes.count(Code.UNMATCHED))
         for kind, times in Counter(self._dead_kinds).items():
             metrics.dead_letters.labels(kind).inc(times)
+        # The one end that no message reports: it stands in the log, in the dead letters and in `doctor`.
+        for subject, text in self._nobody_told:
+            log.error("fallback_contact_unreached", subject=subject, reason=text)
 
 
 def to_ms_up(at: datetime) -> int:

@@ -15,6 +15,7 @@ from service.cli.output import GREEN, RED, put, put_json, put_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
     from service.store.contract import Store
 
@@ -65,7 +66,7 @@ def show(
 
     Example: followthrough dead-letters show deadlines.2:1764000000000-0
     """
-    letter = _with_store(config, lambda store: _one(store, id_))
+    letter = _with_store(config, lambda store: _one(store, id_, config))
     if as_json:
         put_json({**_as_dict(letter), **original_as_dict(letter)})
         return
@@ -91,7 +92,7 @@ def requeue(
         raise Failure(Exit.WRONG, "name one dead letter, or say --all", command("dead-letters list", config))
 
     async def work(store: "Store") -> tuple[list[str], dict[str, str]]:
-        letters = await all_letters(store, 1_000_000) if id_ is None else [await _one(store, id_)]
+        letters = await all_letters(store, 1_000_000) if id_ is None else [await _one(store, id_, config)]
         return await _requeue(store, letters)
 
     done, refused = _with_store(config, work)
@@ -107,12 +108,16 @@ def requeue(
         raise typer.Exit(Exit.FINDINGS)
 
 
-async def _one(store: "Store", id_: str) -> Letter:
-    for letter in await all_letters(store, 1_000_000):
-        if letter.id == id_:
-            return letter
+async def _one(store: "Store", id_: str, config: "Path | None") -> Letter:
+    from service.core.nearest import nearest
+
+    letters = {letter.id: letter for letter in await all_letters(store, 1_000_000)}
+    if id_ in letters:
+        return letters[id_]
     raise Failure(
-        Exit.WRONG, f"there is no dead letter {id_}", f"see which there are: {command('dead-letters list')}"
+        Exit.WRONG,
+        f"there is no dead letter {id_}{nearest(id_, letters)}",
+        f"see which there are: {command('dead-letters list', config)}",
     )
 
 

@@ -1,6 +1,5 @@
 """`followthrough emit`: tell the service what happened, from a file or in a few words."""
 
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.configuration import command, read_settings
+from service.cli.event_file import is_file, lines_of, shape_hint
 from service.cli.exits import Exit, Failure
 from service.cli.options import AsJson, Config
 from service.cli.output import GREEN, YELLOW, put, put_json, say
@@ -52,13 +52,13 @@ def emit(
     import asyncio
 
     began = datetime.now().astimezone()
-    lines, mistakes = _read(what, began)
+    lines, mistakes, hint = _read(what, began)
     _show_mistakes(mistakes)
     if mistakes and not (skip_bad and lines):
         raise Failure(
-            Exit.FINDINGS if _is_file(what) else Exit.WRONG,
+            Exit.FINDINGS if is_file(what) else Exit.WRONG,
             f"nothing was sent: {_count(len(mistakes), 'event')} cannot be used",
-            "mend what is named above" + (", or send the others with --skip-bad" if lines else ""),
+            hint or "mend what is named above" + (", or send the others with --skip-bad" if lines else ""),
             {"accepted": 0, "ids": [], "problems": [mistake.as_dict() for mistake in mistakes]},
         )
     settings = read_settings(config)
@@ -107,42 +107,29 @@ async def _emit(
         via = "service" if is_running else "log"
         problems = [mistake.as_dict() for mistake in mistakes]
         put_json({"accepted": len(ids), "ids": ids, "via": via, "problems": problems})
-    _tell_next(settings, config, is_running=is_running)
+    if lines:
+        _tell_next(settings, config, is_running=is_running)
 
 
-def _read(what: list[str], now: datetime) -> "tuple[list[Line], list[Mistake]]":
+def _read(what: list[str], now: datetime) -> "tuple[list[Line], list[Mistake], str]":
+    """The good events, the mistakes, and what is wrong with the whole file where that is plain."""
     from service.cli.event_lines import Mistake, fill, from_words, read_lines
     from service.core.errors import BadEvent
 
-    if _is_file(what):
-        return read_lines("stdin" if what[0] == "-" else what[0], _raws(what[0]), now)
+    if is_file(what):
+        name, raws = "stdin" if what[0] == "-" else what[0], lines_of(what[0])
+        lines, mistakes = read_lines(name, raws, now)
+        if not lines and not mistakes:
+            say(f"{name} holds no event", YELLOW)
+        for event_type in dict.fromkeys(line.event.type for line in lines):
+            _warn_unknown(event_type)
+        return lines, mistakes, "" if lines or not mistakes else shape_hint(raws)
     try:
         line = fill(from_words(what[0], what[1:]), 1, now)
     except BadEvent as bad:
-        return [], [Mistake(what[0], 0, bad)]
+        return [], [Mistake(what[0], 0, bad)], ""
     _warn_unknown(what[0])
-    return [line], []
-
-
-def _is_file(what: list[str]) -> bool:
-    """One word that is a file, or looks like one; a type has no slash and no such ending."""
-    if len(what) != 1:
-        return False
-    name = what[0]
-    return name == "-" or "/" in name or name.endswith((".jsonl", ".ndjson", ".json")) or Path(name).is_file()
-
-
-def _raws(name: str) -> list[bytes]:
-    if name == "-":
-        return sys.stdin.buffer.read().split(b"\n")
-    try:
-        return Path(name).read_bytes().split(b"\n")
-    except OSError as error:
-        raise Failure(
-            Exit.WRONG,
-            f"{name} cannot be read: {error.strerror}",
-            "give a file of JSON lines, or - for stdin",
-        ) from None
+    return [line], [], ""
 
 
 def _warn_unknown(event_type: str) -> None:

@@ -46,25 +46,52 @@ async def put_back(store: "Store", letter: Letter) -> str:
         return "another version wrote it: use that one"
     if dead.kind == "event":
         return await _append_again(store, letter, dead)
+    if dead.kind == "unroutable" and not dead.source:  # it never came as far as the outbox
+        return await _ask_again(store, letter, dead)
     return await _owe_again(store, letter, dead)
 
 
 async def _append_again(store: "Store", letter: Letter, dead: "Dead") -> str:
-    from service.broker import Broker, Publication
     from service.core.envelope import decode
     from service.core.errors import BadEvent
-    from service.store.contract import Shard
-
-    async def append(records: list[tuple[str, int, bytes]]) -> None:
-        await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
 
     try:
         event = decode(dead.raw, dead.at, trusted=True)
     except BadEvent as bad:
         return f"it still cannot be read ({bad.detail}); mend a copy and `emit` that"
-    await Broker(append).publish([Publication(event.topic, event.subject, dead.raw)])
+    await _publish(store, event.topic, event.subject, dead.raw)
     await store.forget_dead(letter.shard, letter.position)
     return ""
+
+
+async def _ask_again(store: "Store", letter: Letter, dead: "Dead") -> str:
+    """A notification nobody was there for: its inbox decides once more, with the directory of today."""
+    import msgspec
+
+    from service.core.effects import Emit
+    from service.core.envelope import encode_internal
+    from service.core.events import NotificationRequested
+    from service.core.ids import effect_key
+
+    try:
+        to = msgspec.json.decode(dead.raw, type=NotificationRequested).to
+    except msgspec.MsgspecError:
+        return "there was nobody to tell; mend directory.yaml or the policy, the next step is told to whom they name"
+    key = effect_key("requeue", letter.id)
+    emit = Emit(key, "inbox", "notification.requested", f"inbox/{to}", await store.now(), dead.raw)
+    await _publish(store, emit.topic, emit.subject, encode_internal(emit))
+    await store.forget_dead(letter.shard, letter.position)
+    return ""
+
+
+async def _publish(store: "Store", topic: str, subject: str, raw: bytes) -> None:
+    from service.broker import Broker, Publication
+    from service.store.contract import Shard
+
+    async def append(records: list[tuple[str, int, bytes]]) -> None:
+        await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+
+    await Broker(append).publish([Publication(topic, subject, raw)])
 
 
 async def _owe_again(store: "Store", letter: Letter, dead: "Dead") -> str:
@@ -75,8 +102,6 @@ async def _owe_again(store: "Store", letter: Letter, dead: "Dead") -> str:
     try:
         owed = decode_owed(dead.raw)
     except msgspec.MsgspecError:
-        if dead.kind == "unroutable":
-            return "there was nobody to tell, and the fallback contact was told instead; mend directory.yaml"
         return "its outbox entry cannot be read by this version"
     again = msgspec.structs.replace(owed, attempt=0)
     await store.owe_again(letter.shard, letter.position, owed.key, encode_effect(again))

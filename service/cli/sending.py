@@ -66,7 +66,7 @@ def connect(web: "WebSettings", timeout_s: float = TIMEOUT_S) -> http.client.HTT
 def key_headers(settings: "Settings", scope: str) -> dict[str, str]:
     """The header with the first API key that may do this; none when the service is open."""
     keys = settings.service.api_keys
-    if keys is None:
+    if not keys:
         return {}
     for key in keys:
         if scope in key.scopes:

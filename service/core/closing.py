@@ -101,6 +101,9 @@ def note_move(
         forget_misses(draft, draft.now)
     if not (earlier or draft.state.escalated or known or reacts):
         return
+    if draft.event and draft.event.is_import and not (draft.state.escalated or known):
+        draft.because(Code.IMPORTED, "nobody is told of the move: an imported event is history")
+        return
     moment.note = PendingNote(
         at=known.at if known else draft.now + NOTE_AFTER,
         from_at=known.from_at if known else old,

@@ -18,7 +18,7 @@ from service.core.merge import remember
 from service.core.model import Commitment, Inbox, decode_state
 from service.core.reasons import Code, Reason
 from service.core.rules import answers, deadlines
-from service.core.rules.inbox import decide_inbox
+from service.core.rules import inbox as inboxes
 
 # What we know only by hearsay (an update before its create) waits this long for the rest.
 STUB_KEPT_FOR = timedelta(days=7)
@@ -36,7 +36,7 @@ def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision
         return _on_timer(state, given, world)
     family = given.subject.partition("/")[0]
     if family == "inbox" and not isinstance(state, Commitment):
-        return decide_inbox(given.subject, state, given, world)
+        return inboxes.decide_inbox(given.subject, state, given, world)
     rule = RULES.get(given.type)
     if rule is None or given.data is None or family not in _FAMILIES or isinstance(state, Inbox):
         due_at = None if not isinstance(state, Commitment) else _unchanged(state, given, world).due_at
@@ -63,7 +63,9 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
 
 def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> Decision:
     """What time brings: removal at the very end; a note about a move; then every run's due steps, in order."""
-    if not isinstance(state, Commitment):
+    if isinstance(state, Inbox):
+        return inboxes.on_timer(state, timer, world)
+    if state is None:
         return Decision(state, None, reasons=(Reason(Code.NOT_DUE, "nothing is due here"),))
     draft = Draft(timer.subject, state, world, timer.fired_at)
     if state.remove_at is not None:

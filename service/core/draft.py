@@ -117,8 +117,8 @@ class Draft:
             self.because(Code.FALLBACK, reason)
         if not found:
             detail = f"{why}, and the fallback contact {self.world.fallback_contact} is nobody"
-            self.because(Code.UNROUTABLE, detail)
-            self.dead.append(Dead("unroutable", detail, b"", self.now, "unroutable", self.subject))
+            self.because(Code.FALLBACK_UNREACHED, detail)
+            self.dead.append(Dead(Code.FALLBACK_UNREACHED, detail, b"", self.now, "unroutable", self.subject))
         if "unroutable" not in self.state.flags:
             self.state.flags.append("unroutable")
 

@@ -112,6 +112,7 @@ class DeliveryOutcome(Data, frozen=True, kw_only=True):
     channel: str
     subject: str
     reason: str
+    lost: NotificationRequested | None = None  # of `delivery.dead`: what nobody was told
 
 
 class EventType(NamedTuple):

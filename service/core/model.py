@@ -101,12 +101,23 @@ class Commitment(Struct, array_like=True, tag="c1"):
     flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
 
 
+class Unreached(Struct, array_like=True):
+    """At `at` the fallback contact was told that this reader is not reached; the rest was lost since, told later."""
+
+    at: datetime
+    count: int = 0
+    titles: list[str] = field(default_factory=list)  # of the first few
+    last: bytes = b""  # JSON of the newest request
+    why: str = ""
+
+
 class Inbox(Struct, array_like=True, tag="i1"):
-    """What a recipient has been told lately, and which of their channels are out of order."""
+    """What a recipient has been told lately, which of their channels bounced, and what was lost on the way."""
 
     seen: bytes = b""
-    disabled: dict[str, str] = field(default_factory=dict)  # channel -> why, after a hard bounce
+    disabled: dict[str, str] = field(default_factory=dict)  # channel -> why, after a hard bounce: tried last
     sent: int = 0
+    unreached: dict[str, Unreached] = field(default_factory=dict)  # route -> see core/unreached.py
 
 
 State = Commitment | Inbox

@@ -39,6 +39,7 @@ class Code(StrEnum):
     NO_POLICY = "no_policy"
     NO_DATE = "no_date"
     UNROUTABLE = "unroutable"
+    FALLBACK_UNREACHED = "fallback_unreached"
     ALREADY_DECIDED = "already_decided"
     # what happened to the event
     RECORDED = "recorded"

@@ -16,6 +16,7 @@ from service.core.effects import Dead, Emit, LogEntry, Owed, encode_effect
 from service.core.events import DeliveryOutcome
 from service.core.ids import delivery_key, effect_key
 from service.core.reasons import Code, Reason
+from service.core.unreached import TEMPLATE, request_of
 from service.delivery.retry import SCHEDULE_S, is_reminder, retry_in_s
 from service.store.clock import to_ms
 from service.store.contract import Settled
@@ -130,6 +131,10 @@ def _move_on(
 def _give_up(
     owed: Owed, reason: Reason, now: datetime, dead_kind: str = "delivery", emits: Iterable[bytes] = ()
 ) -> Outcome:
+    """A dead letter; and the inbox of whoever was not reached hears of it, so that the fallback contact is told."""
+    if owed.template == TEMPLATE:
+        why = f"{reason.text}; {owed.to} is the fallback contact, so nobody is told now"
+        reason = Reason(Code.FALLBACK_UNREACHED, why)
     dead = Dead(
         reason.code, reason.text, encode_effect(owed), now, dead_kind, owed.subject, f"outbox {owed.key}"
     )
@@ -137,7 +142,7 @@ def _give_up(
         "dead",
         _log(owed, now, "dead", [reason]),
         dead=encode_effect(dead),
-        emits=(*emits, _emit("delivery.dead", owed, reason.text, now)),
+        emits=(*emits, _emit("delivery.dead", owed, reason.text, now, reason.code)),
     )
     return Outcome("dead", reason, settled, dead_kind)
 
@@ -152,11 +157,18 @@ def _again(owed: Owed, delay_s: float, reasons: list[Reason], now: datetime) -> 
     )
 
 
-def _emit(type_: str, owed: Owed, why: str, now: datetime) -> bytes:
-    """An event for the inbox of whoever was not reached. Its key belongs to the delivery, so that one settled twice
-    (two workers, one reply lost) is one event."""
+def _emit(type_: str, owed: Owed, why: str, now: datetime, code: str = "") -> bytes:
+    """An event for the inbox of whoever was not reached, with what they were not told. Its key belongs to the delivery,
+    so that one settled twice (two workers, one reply lost) is one event.
+
+    What may have arrived is not called lost: nobody is told that a reminder failed which its reader has.
+    """
     route = owed.to.removeprefix("channel:") if owed.to.startswith("channel:") else owed.channel
-    data = DeliveryOutcome(to=owed.to, key=owed.key, channel=route, subject=owed.subject, reason=why)
+    may_have_arrived = code == Code.UNKNOWN_OUTCOME
+    lost = request_of(owed) if type_ == "delivery.dead" and not may_have_arrived else None
+    data = DeliveryOutcome(
+        to=owed.to, key=owed.key, channel=route, subject=owed.subject, reason=why, lost=lost
+    )
     key = effect_key(type_, owed.key)
     return encode_effect(Emit(key, "inbox", type_, f"inbox/{owed.to}", now, _json(data)))
 

@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 
 from service.core.effects import Owed
+from service.core.unreached import TEMPLATE
 
 # Before the n-th attempt on one channel, as Standard Webhooks advises: 75 hours outlast a weekend's outage.
 SCHEDULE_S = (0, 5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
@@ -41,6 +42,8 @@ def is_reminder(owed: Owed) -> bool:
     missed, an escalation or good news is.
     """
     due_at = owed.facts.get("due_at")
+    if owed.template == TEMPLATE:
+        return False  # the word to the fallback contact is no reminder, whenever it is said
     if owed.cause or owed.kind != "notice" or not isinstance(due_at, str):
         return False
     return owed.decided_at < datetime.fromisoformat(due_at)

@@ -174,6 +174,10 @@ def samples(template: str) -> Iterator[Sample]:
     yield Sample(owed(template, "leo", extra=handed), Reader("leo", "Leo Brandt"))
     moved = {"from": "2026-11-30T16:00:00.000Z", "to": "2026-11-27T16:00:00.000Z", "by": "ana", "reason": ""}
     yield Sample(owed(template, extra=moved), ANA)
+    lost = {"reader": "dana", "channel": "email", "template": "escalated", "why": "w", "step": "s"}
+    yield Sample(owed(template, "omar", extra=lost), Reader("omar", "Omar Haddad"))
+    more = {**lost, "count": 2, "titles": ["Send the offer", "Call back"]}
+    yield Sample(owed(template, "omar", extra=more), Reader("omar", "Omar Haddad"))
     bare = owed(
         template, facts={"due_at": None, "told": [], "description": "", "note": "", "progress": 0, "url": ""}
     )

@@ -19,6 +19,18 @@ TOLD_MAX = 6
 # Built-in steps that tell everyone who was told before (core/closing.py, core/rules/answers.py).
 _CLOSING_STEPS = frozenset({"~closed", "~moved", "~acknowledged"})
 
+# What a notification was, to somebody who has to pass it on.
+_MEANT_AS = {
+    "reminder": "a reminder",
+    "missed": "the word that it was missed",
+    "offer_help": "an offer of help",
+    "escalated": "an escalation",
+    "resolved": "the word that it is over",
+    "replanned": "the word that it changed",
+    "kept": "good news",
+    "acknowledged": "the word that somebody is on it",
+}
+
 _DEPTH_MAX = 5
 
 NameOf = Callable[[str], str]
@@ -109,6 +121,7 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
         "to_you": bool(extra.get("to_owner")) and extra.get("to_owner") == owed.to,
         "asked_by": name(_text(extra.get("asked_by"))),
         "why": prose(_text(extra.get("why"))),
+        **_meant(extra, name),
         "next_at": times.full(next_at) if next_at else "",
         "next_to": [name(to) for to in whom],
         "next_hears": _hears(whom, owed.to, name),
@@ -121,6 +134,20 @@ def _hears(whom: list[str], reader: str, name: NameOf) -> str:
     names = ["you"] * (reader in whom) + [name(to) for to in whom if to != reader]
     who = " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
     return f"{who} {'hear' if len(names) > 1 or names == ['you'] else 'hears'}" if names else ""
+
+
+def _meant(extra: Mapping[str, object], name: NameOf) -> dict[str, object]:
+    """Of a notification nobody could be given: whom it was for, what it was, and what else was lost with it."""
+    titles, what = extra.get("titles"), _text(extra.get("template"))
+    return {
+        "meant_for": name(_text(extra.get("reader"))),
+        "meant_as": _MEANT_AS.get(what, "a message") if what else "",
+        "by_channel": line(_text(extra.get("channel")), 120),
+        "lost": _number(extra.get("count")),
+        "lost_titles": [line(_text(title)) for title in titles if _text(title)]
+        if isinstance(titles, list | tuple)
+        else [],
+    }
 
 
 def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameOf) -> list[object]:

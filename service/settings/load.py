@@ -26,7 +26,7 @@ from service.settings.policy_checks import Surroundings, check_policy, check_rec
 from service.settings.policy_model import PolicyModel
 from service.settings.problems import ConfigError, Problem, Report, did_you_mean
 from service.settings.recipients import recipients
-from service.settings.service import ServiceSettings
+from service.settings.service import ServiceSettings, is_open_door
 from service.settings.yaml_reader import read
 
 # Templates of the contract (design: "Templates shipped"); messages passes what it really has.
@@ -157,7 +157,7 @@ def _service(document: Document, env: Mapping[str, str], folder: Path) -> Servic
     if isinstance(data, dict):
         override(document, data, env, service_file.PATHS)
     service = check(document, ServiceSettings, (), data)
-    if service and service.api_keys is None and not service.web.is_loopback:
+    if service and is_open_door(service.web.host, service.api_keys):
         document.error(
             ("web", "listen"),
             f"without api_keys it listens on this machine only, not on {service.web.listen}",

@@ -5,6 +5,7 @@ are used, never where they are logged. Must not open, connect or resolve anythin
 """
 
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -79,6 +80,21 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_open_door(host: str, keys: Sequence[object] | None) -> bool:
+    """Whether other machines would reach the service with nobody at the door; an empty list is no key either."""
+    return not keys and not is_loopback(host)
+
+
 class WebSettings(Strict):
     listen: Annotated[str, AfterValidator(_listen)] = Field(
         "127.0.0.1:8080", description="host:port. Beyond loopback only with api_keys."
@@ -94,16 +110,6 @@ class WebSettings(Strict):
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 class ApiKey(Strict):

@@ -6,6 +6,7 @@ start. Its files are in `files.py`.
 """
 
 import asyncio
+import atexit
 import contextlib
 import fcntl
 import os
@@ -214,6 +215,19 @@ def _end_child(folder: Path) -> None:
     if child := _children.get(folder):
         child.kill()
         _bury(folder)
+
+
+@atexit.register
+def _leave() -> None:
+    """At the end of this process: take away what has exited, and let go of what others still use.
+
+    CPython warns of a child that nobody waited for. This one is not forgotten: it belongs to whoever is in it, and the
+    last one out ends it.
+    """
+    for child in _children.values():
+        if child.poll() is None:
+            child.returncode = 0
+    _children.clear()
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -29,6 +29,7 @@ LOG_EVENTS: dict[str, str] = {
     "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
+    "fallback_contact_unreached": "nobody was told, not even the fallback contact: see the dead letters, and doctor",
     # delivery
     "delivered": "a message was handed to its channel",
     "delivery_retried": "an attempt failed and will be made again",

@@ -6,12 +6,11 @@ The middleware that asks is `guard.py`.
 import base64
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from service.settings.service import ServiceSettings
+from service.settings.service import ServiceSettings, is_loopback, is_open_door
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -70,16 +69,6 @@ class Doors:
         return found
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address can only be this machine."""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def secret_in(authorization: str) -> str:
     """The key in an Authorization header: `Bearer KEY`, or a browser's `Basic` with the key as the password."""
     scheme, _, rest = authorization.strip().partition(" ")
@@ -94,8 +83,10 @@ def secret_in(authorization: str) -> str:
 
 
 def refuse_open_door(host: str, keys: Sequence[object] | None) -> None:
-    """Raise OpenDoor when `host` can be reached from other machines and there is no API key. Called at start."""
-    if not keys and not is_loopback(host):
+    """Raise OpenDoor when `host` can be reached from other machines and there is no API key.
+
+    `load` says so first, with the line; this is for settings that came by another way."""
+    if is_open_door(host, keys):
         raise OpenDoor(
             f"web.listen is {host}, which other machines reach, and there are no api_keys: anybody could send events "
             "and read messages. Listen on 127.0.0.1, or add an entry to api_keys."

@@ -1,6 +1,7 @@
 """An SMTP server that misbehaves on request, and keeps books of what it accepted.
 
 `sink.on["RCPT"] = [Reply("451 later")]` answers the next RCPT so, once for each entry; then it behaves again.
+`sink.refuses["dana@example.com"] = "550 no such user"` answers every RCPT with that address so.
 Steps: BANNER EHLO STARTTLS AUTH MAIL RCPT DATA (the command), BODY (after the final dot).
 """
 
@@ -42,6 +43,7 @@ class Sink:
     auth: bool = False
     is_implicit_tls: bool = False
     on: dict[str, list[Reply]] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     connections: int = 0
     keep: bool = True
@@ -75,6 +77,12 @@ class Sink:
     async def has_seen(self, step: str, count: int = 1) -> None:
         async with asyncio.timeout(20), self.changed:
             await self.changed.wait_for(lambda: self.seen.count(step) >= count)
+
+    async def mail_to(self, address: str) -> Mail:
+        """The first mail this address got, waited for."""
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(lambda: any(mail.to == address for mail in self.mails))
+        return next(mail for mail in self.mails if mail.to == address)
 
     @staticmethod
     def _context() -> ssl.SSLContext:
@@ -165,7 +173,7 @@ class _Session:
 
     async def _rcpt(self, rest: str) -> None:
         self.to = rest.removeprefix("TO:")[1:-1]
-        await self._answer("RCPT", "250 ok")
+        await self._answer("RCPT", self.sink.refuses.get(self.to, "250 ok"))
 
     async def _rset(self, _rest: str) -> None:
         await self._answer("RSET", "250 ok")
@@ -181,6 +189,8 @@ class _Session:
             sink.mails.append(
                 Mail(self.sender, self.to, body[:-3], self.is_encrypted, self.user, time.time())
             )
+            async with sink.changed:
+                sink.changed.notify_all()
         await self._answer("BODY", "250 kept")
 
 

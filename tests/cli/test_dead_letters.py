@@ -5,12 +5,14 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.broker import PARTITIONS
 from service.core.effects import Dead, Owed, decode_owed, encode_effect
 from service.core.envelope import decode, normalise
 from service.core.events import TOPICS
+from service.core.unreached import request_of
 from service.store.connect import connect
 from service.store.contract import Commit, Shard, Store
 from tests.cli.shell import Shell, on_thread
@@ -183,11 +185,28 @@ def test_all_puts_back_what_can_be_and_names_the_rest_with_its_reason(
     assert answer.out.startswith("requeued deadlines.1:")
     told = [line.partition(": ")[2] for line in answer.err.splitlines()]
     assert told[0].startswith("it still cannot be read (")
-    assert (
-        told[1] == "there was nobody to tell, and the fallback contact was told instead; mend directory.yaml"
-    )
+    assert told[1].startswith("there was nobody to tell; mend directory.yaml or the policy")
     assert told[2] == "another version wrote it: use that one"
     assert len(ids(shell)) == 3
+
+
+def test_a_notification_nobody_was_there_for_is_decided_again_by_its_inbox(
+    shell: Shell, on_store: OnStore
+) -> None:
+    asked = msgspec.json.encode(request_of(OWED))
+    bury(on_store, INBOX, msgspec.structs.replace(NOBODY, raw=asked))
+
+    assert shell("dead-letters", "requeue", "--all").code == 0
+
+    async def waiting(store: Store) -> list[bytes]:
+        shards = dict.fromkeys((Shard("inbox", number) for number in range(4)), "0")
+        return [record.value for records in (await store.read(shards, 9, 0)).values() for record in records]
+
+    (raw,) = on_store(waiting)
+    event = decode(raw, AT, trusted=True)
+    assert (event.type, event.subject) == ("notification.requested", "inbox/ana")
+    assert event.data == request_of(OWED)
+    assert ids(shell) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["deadlines.0:1-0", "--all"]])
@@ -205,6 +224,32 @@ def test_an_unknown_dead_letter_is_wrong_use(shell: Shell, on_store: OnStore, id
 
         assert answer.code == 2
         assert answer.err.startswith(f"error: there is no dead letter {id_}\n")
+
+
+def test_the_nearest_dead_letter_is_named_and_the_configuration_goes_along(
+    shell: Shell, on_store: OnStore
+) -> None:
+    bury(on_store, DEADLINES, POISON)
+    (there,) = ids(shell)
+
+    answer = shell("dead-letters", "requeue", there[:-1] + "9", "--config", str(shell.config))
+
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: there is no dead letter {there[:-1]}9; did you mean '{there}'?\n"
+        f"see which there are: followthrough dead-letters list --config {shell.config}\n"
+    )
+
+
+def test_a_dead_letter_is_requeued_once(shell: Shell, on_store: OnStore) -> None:
+    bury(on_store, DEADLINES, POISON)
+    (there,) = ids(shell)
+
+    assert shell("dead-letters", "requeue", there).code == 0
+    answer = shell("dead-letters", "requeue", there)
+
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: there is no dead letter {there}\n")
 
 
 def test_a_store_that_is_down_is_exit_3(shell: Shell) -> None:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from service.cli.checks import machine, store
 from service.cli.checks.finding import Finding, Mark
+from service.core.effects import Dead, encode_effect
 from service.settings.load import load
 from service.store.connect import connect
 from service.store.contract import Commit, Shard
@@ -128,8 +130,39 @@ def test_overdue_timers_and_dead_letters_are_counted(
     with pretender(shell.port, (202, {}), live={"status": "live", "reasons": []}):
         red = texts(shell, "Store", "bad")
 
-    assert stopped == ["2 timers are overdue by more than a minute", "1 dead letters"]
+    assert stopped == ["2 timers are overdue by more than a minute", "1 dead letter"]
     assert red == ["2 timers are overdue by more than a minute"]
+
+
+@pytest.mark.parametrize(
+    ("age", "red"),
+    [
+        (
+            timedelta(hours=1),
+            ["1 notification reached nobody, not even the fallback contact; the newest: email: 550"],
+        ),
+        (timedelta(days=2), []),
+    ],
+)
+@pytest.mark.server
+def test_what_not_even_the_fallback_contact_heard_is_red_for_a_day(
+    shell: Shell, valkey_server: Server, prefix: str, age: timedelta, red: list[str]
+) -> None:
+    shell.env |= {"REDIS_URL": valkey_server.url, "FOLLOWTHROUGH_KEY_PREFIX": prefix}
+    lost = Dead("fallback_unreached", "email: 550", b"", datetime.now(UTC) - age, "delivery", "deadline/c1")
+
+    async def fill() -> bool:
+        opened = await connect(valkey_server.url, prefix)
+        owned = await opened.acquire(Shard("inbox", 0))
+        dead = [encode_effect(lost), encode_effect(replace(lost, reason="dead"))]
+        await opened.commit(owned.shard, Commit(owned.epoch, owned.seq, b"d" * 16, dead=dead))
+        await opened.close()
+        return True
+
+    on_thread(fill)
+
+    assert texts(shell, "Store", "bad") == red
+    assert texts(shell, "Store", "look") == ["2 dead letters"]
 
 
 async def test_a_clock_that_differs_is_red() -> None:

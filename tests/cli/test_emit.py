@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from service.cli.event_file import lines_of
+from service.cli.exits import Failure
 from service.core.envelope import decode
 from service.core.events import TOPICS, Event
 from service.store.connect import connect
@@ -160,6 +162,68 @@ def data_of(shell: Shell, *words: str) -> Any:
     return event
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (
+            json.dumps([MET, MET]),
+            "it is one list: write each of its events on a line of its own (jq -c '.[]')",
+        ),
+        (json.dumps(MET, indent=2), "it is one event over several lines: write it on one (jq -c .)"),
+        ("{bad", "mend what is named above"),
+    ],
+)
+def test_a_file_that_is_json_but_not_a_line_an_event_says_how_to_make_it_so(
+    shell: Shell, text: str, hint: str
+) -> None:
+    answer = shell("emit", shell.write("events.json", text))
+
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1] == hint
+
+
+def test_words_beside_a_file_are_wrong_use(shell: Shell) -> None:
+    file = shell.write("events.jsonl", MET)
+
+    answer = shell("emit", file, "other.jsonl")
+
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: {file} is a file, and `other.jsonl` stands beside it\ngive one file alone\n"
+    )
+
+
+def test_a_closed_standard_input_is_wrong_use(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.cli.event_file.sys.stdin", None)
+
+    with pytest.raises(Failure, match="standard input is closed") as failed:
+        lines_of("-")
+
+    assert failed.value.code == 2
+
+
+@pytest.mark.server
+def test_a_file_without_an_event_is_said_to_be_empty(shell: Shell) -> None:
+    file = shell.write("events.jsonl", "", "  ")
+
+    answer = shell("emit", file)
+
+    assert answer.code == 0
+    assert answer.err == f"{file} holds no event\n"
+
+
+@pytest.mark.server
+def test_a_mistyped_type_in_a_file_is_sent_with_one_warning(shell: Shell) -> None:
+    wrong = {**MET, "type": "deadline.mett"}
+
+    answer = shell("emit", shell.write("events.jsonl", wrong, wrong, MET))
+
+    assert answer.code == 0
+    warning = "warning: no rule reads the type `deadline.mett` yet; did you mean 'deadline.met'?\n"
+    assert answer.err.count("warning: ") == answer.err.count(warning) == 1
+
+
+@pytest.mark.server
 def test_text_stays_text_whatever_it_looks_like(shell: Shell) -> None:
     event = data_of(
         shell,

@@ -4,6 +4,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.delivery.outcome import in_words
 from service.delivery.retry import JITTER_MAX, RETRY_AFTER_S_MAX, SCHEDULE_S, is_reminder, retry_in_s
@@ -56,6 +57,10 @@ def test_a_reminder_is_a_step_decided_before_its_moment() -> None:
     assert not is_reminder(an_owed())
     assert not is_reminder(a_reminder(cause="an event"))
     assert not is_reminder(an_owed(facts={"due_at": None}))
+
+
+def test_the_word_to_the_fallback_contact_is_no_reminder_whatever_it_stands_for() -> None:
+    assert not is_reminder(replace(a_reminder(), template="unroutable"))
 
 
 def test_pauses_are_written_as_people_say_them() -> None:

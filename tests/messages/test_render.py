@@ -12,6 +12,7 @@ from service.messages import samples
 from service.messages.links import Links
 from service.messages.render import render, render_plain
 from service.messages.templates import Templates, UnknownTemplate
+from tests.messages import hostile
 from tests.messages.conftest import Render
 from tests.messages.test_goldens import SHIPPED
 from tests.messages.test_hostile import harmless
@@ -242,3 +243,34 @@ def test_a_version_that_is_not_loaded_is_asked_for_and_not_replaced(
     with pytest.raises(UnknownTemplate, match="missed 0000000000000000 is not loaded"):
         render(owed, samples.ANA, samples.name_of, templates, links)
     assert render_plain(owed, samples.ANA, samples.name_of, links).is_fallback
+
+
+def _lost(**more: object) -> Owed:
+    why = "email: the server said 550 to RCPT: no such user"
+    extra = {
+        "reader": "dana",
+        "channel": "email",
+        "template": "escalated",
+        "step": "ladder.manager",
+        "why": why,
+    }
+    return samples.owed("unroutable", "omar", extra={**extra, **more}, reasons=(why,))
+
+
+def test_a_lost_notification_says_whom_it_was_for_what_it_was_and_why(rendered: Render) -> None:
+    message = rendered(_lost(), Reader("omar", "Omar Haddad"))
+
+    assert message.subject == "Dana Cole could not be told: Send the Contoso proposal"
+    assert "Dana Cole was to get an escalation about this by email, and could not be told." in message.text
+    assert "> email: the server said 550 to RCPT: no such user" in message.text
+    assert "the step was ladder.manager" in message.text
+    assert "tell Dana Cole, then look at the address and the channels of Dana Cole" in message.text
+
+
+def test_what_was_lost_in_a_day_is_one_message_that_names_it(rendered: Render) -> None:
+    titles = ["Send the offer", hostile.TITLE]
+    message = rendered(_lost(count=30, titles=titles), Reader("omar", "Omar Haddad"))
+
+    assert "30 more messages for Dana Cole could not be given by email" in message.text
+    assert "- Send the offer" in message.text
+    harmless(message)

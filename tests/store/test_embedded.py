@@ -282,6 +282,27 @@ async def test_a_folder_that_is_replaced_is_not_taken_for_its_own(
     assert other.signal(signal.SIGTERM) == 0
 
 
+def test_a_process_that_leaves_its_server_to_others_ends_without_a_word(data_dir: Path) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-W", "always", "-c", JOIN, str(data_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert first.stdout is not None
+    first.stdout.readline()  # it has started the server
+    other = Joiner(data_dir)
+    other.url()
+
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=15)
+
+    assert (first.returncode, said) == (0, b"")
+    assert alive(Files(data_dir))
+    assert other.signal(signal.SIGINT) == 0
+    assert_nothing_left(Files(data_dir))
+
+
 async def test_a_half_written_last_record_is_cut_off(start: Callable[[], Embedded]) -> None:
     one = start()
     await write(await one.start(), b"kept")

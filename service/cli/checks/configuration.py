@@ -20,10 +20,10 @@ KEY_LETTERS_MIN = 12
 def configuration(found: "Examined", given: Path | None) -> list[Finding]:
     """Whether it loads. Templates are rendered with samples on the way."""
     if found.settings is None:
-        first = found.errors[0]
+        first, number = found.errors[0], len(found.errors)
         return [
             bad(
-                f"{len(found.errors)} problems, the first: {first.place}: {first.message}",
+                f"{number} problem{'s' * (number != 1)}, the first: {first.place}: {first.message}",
                 f"see them all with `{command('validate', given)}`",
             )
         ]

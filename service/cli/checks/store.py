@@ -11,6 +11,7 @@ from service.cli.exits import Exit, Failure
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from service.core.effects import Dead
     from service.settings.model import Settings
     from service.store.redis import RedisStore
 
@@ -19,6 +20,7 @@ SKEW_S_MAX = 2.0
 # A busy minute may delay timers; later than this is no delay any more.
 OVERDUE_AFTER = timedelta(minutes=1)
 COUNTED_MAX = 1_000
+LOST_IS_NEW_FOR = timedelta(days=1)
 
 
 async def store(settings: "Settings", given: "Path | None", *, is_running: bool) -> list[Finding]:
@@ -93,18 +95,48 @@ async def _contents(opened: "RedisStore", given: "Path | None", *, is_running: b
 
     until_ms = to_ms(await opened.now() - OVERDUE_AFTER)
     overdue = waiting = later = dead = 0
+    lost: list[Dead] = []
     for shard in (Shard(topic, partition) for topic in TOPICS for partition in range(PARTITIONS)):
         overdue += len(await opened.due(shard, until_ms, COUNTED_MAX))
         owed, retries = await opened.backlog(shard)
         waiting, later = waiting + owed, later + retries
-        dead += len(await opened.dead_letters(shard, COUNTED_MAX))
+        letters = await opened.dead_letters(shard, COUNTED_MAX)
+        dead += len(letters)
+        lost += [one for letter in letters if (one := _told_nobody(letter.value))]
     return [
+        *_lost(lost, await opened.now(), given),
         _overdue(overdue, is_running=is_running),
         fine(f"outbox: {waiting} to deliver, {later} to be tried again later"),
-        look(f"{dead} dead letters", f"see why: {command('dead-letters list', given)}")
+        look(f"{dead} dead letter{'s' * (dead != 1)}", f"see why: {command('dead-letters list', given)}")
         if dead
         else fine("no dead letters"),
     ]
+
+
+def _told_nobody(raw: bytes) -> "Dead | None":
+    """A dead letter of which not even the fallback contact heard."""
+    import msgspec
+
+    from service.core.effects import decode_dead
+    from service.core.reasons import Code
+
+    try:
+        dead = decode_dead(raw)
+    except msgspec.MsgspecError:
+        return None
+    return dead if dead.reason == Code.FALLBACK_UNREACHED else None
+
+
+def _lost(lost: "list[Dead]", now: datetime, given: "Path | None") -> list[Finding]:
+    """Nobody has been told of these: the one thing that only this page says. After a day it was seen or never will."""
+    recent = [dead for dead in lost if now - dead.at < LOST_IS_NEW_FOR]
+    if not recent:
+        return []
+    newest = max(recent, key=lambda dead: dead.at)
+    many = f"{len(recent)} notification{'s' * (len(recent) != 1)}"
+    told = f"{many} reached nobody, not even the fallback contact; the newest: {newest.detail}"
+    fix = "mend `fallback_contact` in followthrough.yaml, or that person's address in directory.yaml; then"
+    return [bad(told, f"{fix} {command('dead-letters requeue --all', given)}")]
 
 
 def _overdue(count: int, *, is_running: bool) -> Finding:

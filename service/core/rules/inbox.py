@@ -2,17 +2,18 @@
 and the noise budget will be decided here, because only this subject knows what its reader has already been told.
 """
 
+from datetime import datetime
+
 import msgspec
 
+from service.core import unreached
 from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit, Owed
-from service.core.events import DeliveryOutcome, Event, NotificationRequested
-from service.core.ids import delivery_key, effect_key, split_subject
+from service.core.events import DeliveryOutcome, Event, NotificationRequested, Timer
+from service.core.ids import delivery_key, split_subject
 from service.core.merge import remember
-from service.core.model import Commitment, Inbox
-from service.core.policy import Recipients
+from service.core.model import Inbox
 from service.core.reasons import Code, Reason
-from service.core.recipients import resolve
 
 # What a channel that nobody configured, or a person who prefers none, is reached by (and then caught).
 DEFAULT_CHANNEL = "email"
@@ -22,32 +23,53 @@ _encode = msgspec.json.Encoder().encode
 
 def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
     """Now, or not, because …; with the channels in the reader's order of preference."""
+    return _with_timer(_on_event(subject, state, event, world))
+
+
+def on_timer(inbox: Inbox, timer: Timer, world: World) -> Decision:
+    """What was lost on the way to this reader and is not told yet is told now."""
+    told = unreached.report_others(inbox, timer.fired_at, world)
+    reasons = tuple(why for _, why in told) or (Reason(Code.NOT_DUE, "nothing is due here"),)
+    return _with_timer(
+        Decision(inbox, None, emits=tuple(e for emits, _ in told for e in emits), reasons=reasons)
+    )
+
+
+def _with_timer(decision: Decision) -> Decision:
+    state = decision.state
+    due_at = unreached.next_due(state) if isinstance(state, Inbox) else None
+    return msgspec.structs.replace(decision, due_at=due_at)
+
+
+def _on_event(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
     inbox = state or Inbox()
     if not remember(inbox, event.source, event.id):
         return Decision(inbox, None, reasons=(Reason(Code.DUPLICATE, "this event was applied before"),))
     to = split_subject(subject)[1]
     match event.data:
         case NotificationRequested() as request:
-            return _deliver(inbox, to, request, world)
+            return _deliver(inbox, to, request, event.received_at, world)
         case DeliveryOutcome() as outcome:
-            return _delivery_failed(inbox, to, event.type, outcome)
+            return _delivery_failed(inbox, to, event, outcome, world)
         case _:
             return Decision(state, None, reasons=(Reason(Code.UNMATCHED, f"no rule for {event.type} yet"),))
 
 
-def _deliver(inbox: Inbox, to: str, request: NotificationRequested, world: World) -> Decision:
+def _deliver(inbox: Inbox, to: str, request: NotificationRequested, now: datetime, world: World) -> Decision:
     person = world.directory.people.get(to)
     if not to.startswith("channel:") and (person is None or not person.active):
         why = f"{to} is not in the directory" if person is None else f"{to} is not active any more"
-        return _unroutable(inbox, request, world, why)
-    channels = [c for c in _channels(to, world) if c not in inbox.disabled]
-    if not channels:
-        return _unroutable(inbox, request, world, f"{to} has no channel that works")
+        return _unroutable(inbox, request, now, world, why)
+    # An address that bounced is tried last, not never: nobody tells us when the directory was mended.
+    channels = sorted(_channels(to, world), key=lambda channel: channel in inbox.disabled)
     channel, _, address = channels[0].partition(":")
     owed = _owed(request, channel, address, tuple(channels[1:]), world)
     inbox.sent += 1
     reasons = [Reason(Code.DELIVER, f"now, by {channel}")]
-    reasons += [Reason(Code.ADDRESS_DISABLED, f"not by {c}: {why}") for c, why in inbox.disabled.items()]
+    reasons += [
+        Reason(Code.ADDRESS_DISABLED, f"{c} only after the others: {why}")
+        for c, why in inbox.disabled.items()
+    ]
     return Decision(inbox, None, owed=(owed,), reasons=tuple(reasons))
 
 
@@ -87,40 +109,28 @@ def _owed(
     return msgspec.structs.replace(owed, key=delivery_key(owed, channel))
 
 
-def _unroutable(inbox: Inbox, request: NotificationRequested, world: World, why: str) -> Decision:
-    """Nobody is reached: the fallback contact is told instead; when that is who was meant, a dead letter is kept."""
-    reason = Reason(Code.UNROUTABLE, why)
-    dead = Dead("unroutable", why, _encode(request), request.decided_at, "unroutable", request.subject)
-    if request.template == "unroutable":
-        return Decision(inbox, None, dead=(dead,), reasons=(reason,))
-    found = resolve(Recipients((world.fallback_contact,)), Commitment(), world.directory)
-    emits = tuple(_to_fallback(to, request, why) for to in found if to != request.to)
-    return Decision(inbox, None, emits=emits, dead=(dead,), reasons=(reason,))
+def _unroutable(
+    inbox: Inbox, request: NotificationRequested, now: datetime, world: World, why: str
+) -> Decision:
+    """Nobody is reached: the fallback contact is told instead, and a dead letter is kept."""
+    emits, said = unreached.report(inbox, request, "", why, now, world)
+    code = Code.FALLBACK_UNREACHED if said.code == Code.FALLBACK_UNREACHED else Code.UNROUTABLE
+    dead = Dead(code, why, _encode(request), now, "unroutable", request.subject)
+    return Decision(inbox, None, emits=emits, dead=(dead,), reasons=(Reason(Code.UNROUTABLE, why), said))
 
 
-def _to_fallback(to: str, request: NotificationRequested, why: str) -> Emit:
-    extra: dict[str, object] = {"step": request.step, "why": why}
-    # A step of its own: the fallback contact may have been told of the same step in its own right.
-    told = msgspec.structs.replace(
-        request,
-        to=to,
-        step=f"~fallback:{request.policy}.{request.step}:{request.to}",
-        template="unroutable",
-        kind="notice",
-        until="nothing",
-        reasons=[why],
-        extra=extra,
-    )
-    parts = (request.subject, request.cycle, request.policy, request.step, request.round, request.cause)
-    key = effect_key("fallback", *parts, request.to, to)
-    return Emit(key, "inbox", "notification.requested", f"inbox/{to}", request.decided_at, _encode(told))
-
-
-def _delivery_failed(inbox: Inbox, to: str, type_: str, outcome: DeliveryOutcome) -> Decision:
-    """A hard bounce puts the address out of order until the directory changes; the delivery itself went on to the
-    next channel, or to the dead letters, when it failed."""
-    reasons = [Reason(Code.RECORDED, f"{type_}: {outcome.reason}")]
-    if type_ == "delivery.bounced" and outcome.channel not in inbox.disabled:
+def _delivery_failed(inbox: Inbox, to: str, event: Event, outcome: DeliveryOutcome, world: World) -> Decision:
+    """A hard bounce puts the channel last in this reader's order; the delivery itself went on to the next one when it
+    failed, or to the dead letters. Then the fallback contact is told."""
+    reasons = [Reason(Code.RECORDED, f"{event.type}: {outcome.reason}")]
+    emits: tuple[Emit, ...] = ()
+    if event.type == "delivery.bounced" and outcome.channel not in inbox.disabled:
         inbox.disabled[outcome.channel] = outcome.reason
-        reasons.append(Reason(Code.ADDRESS_DISABLED, f"{to} is not reached by {outcome.channel} any more"))
-    return Decision(inbox, None, reasons=tuple(reasons))
+        reasons.append(
+            Reason(Code.ADDRESS_DISABLED, f"{to} is told by {outcome.channel} only after the others")
+        )
+    if event.type == "delivery.dead" and outcome.lost is not None:
+        at = event.received_at
+        emits, said = unreached.report(inbox, outcome.lost, outcome.channel, outcome.reason, at, world)
+        reasons.append(said)
+    return Decision(inbox, None, emits=emits, reasons=tuple(reasons))
