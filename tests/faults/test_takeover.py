@@ -24,8 +24,7 @@ async def test_a_standby_takes_over_within_seconds_and_nothing_is_lost_or_new(tm
         try:
             # The standby's door is open, too: what it accepts, the owner decides.
             producing = asyncio.create_task(second.produce())
-            while len(sink.mails) < 20:
-                await asyncio.sleep(0.01)
+            await sink.has_seen("DATA", 20)  # in the middle of the burst
             assert first.process is not None
             first.process.kill()
             async with asyncio.timeout(TAKES_OVER_WITHIN_S):
