@@ -8,11 +8,9 @@ import msgspec
 from service.core.envelope import decode
 from service.core.errors import BadEvent
 from service.core.events import Data, Event
+from service.core.payload import PEOPLE
 from service.engine import Input
 from service.store.contract import Record
-
-# Fields of event data that name a person: an e-mail address is accepted there and resolved at this door.
-_PEOPLE = ("owner", "by", "person", "helper")
 
 IdOfEmail = Callable[[str], str | None]
 
@@ -34,11 +32,11 @@ def received(position: str) -> datetime:
 
 
 def with_people(event: Event, id_of_email: IdOfEmail) -> Event:
-    """The event with every e-mail address that names a person replaced by the person's id."""
+    """The event with every e-mail address that names a person replaced by the person's id: it is resolved here."""
     data = event.data
     if data is None:
         return event
-    changes = {name: found for name in _PEOPLE if (found := _person(data, name, id_of_email))}
+    changes = {name: found for name in PEOPLE if (found := _person(data, name, id_of_email))}
     return msgspec.structs.replace(event, data=msgspec.structs.replace(data, **changes)) if changes else event
 
 

@@ -34,12 +34,15 @@ class Streams:
     ) -> None:
         self._store, self._owners, self._clock = store, owners, clock
         self._metrics, self._id_of_email, self._beat = metrics, id_of_email, beat
+        self._was_away = False  # the store; it may have come back without its last second
 
     async def run(self) -> None:
         """Read for ever; raises Fenced when another process has taken the shards."""
         while True:
             self._beat()
             try:
+                if self._was_away:
+                    await self._check()
                 after = {shard: owner.position for shard, owner in self._owners.items()}
                 batches = await self._store.read(after, BATCH_MAX, BLOCK_MS)
                 now = await self._clock.now()
@@ -53,9 +56,21 @@ class Streams:
             except Gap as gap:
                 # Another commit than ours is stored (a rollback, a restore): go on from what is there.
                 log.warning("rolled_back", error=str(gap))
+                self._was_away = True  # what happened to one shard may have happened to all
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
+                self._was_away = True
                 await asyncio.sleep(0.5)
+
+    async def _check(self) -> None:
+        """Ask for every shard whether it was rolled back; those that were are read again from their stored place."""
+        now = await self._clock.now()
+        for owner in self._owners.values():
+            try:
+                await owner.check(now)
+            except Gap as gap:
+                log.warning("rolled_back", error=str(gap))
+        self._was_away = False
 
     async def _take(self, shard: Shard, records: list[Record], after: str, now: datetime) -> None:
         times = [self._clock.shown(received(record.position)) for record in records]

@@ -78,7 +78,11 @@ class Timers:
         if barrier is None:
             barrier = self._barriers[name] = Barrier(to_ms(now), await self._store.head(owner.shard))
         if not has_read(owner.position, barrier.position):
-            return  # the log is behind; the consumer catches up and we look again
+            # The log is behind; the consumer catches up and we look again. A place that a rollback took away never
+            # comes: then the next look takes another one.
+            if not has_read(await self._store.head(owner.shard), barrier.position):
+                del self._barriers[name]
+            return
         del self._barriers[name]
         while await owner.fire(barrier.seen_ms, now, FIRE_MAX) == FIRE_MAX:
             self._beat()

@@ -23,6 +23,10 @@ from service.core.view import iso
 
 _ID_CHARS_MAX = 200  # events.Id; a shorter text that must not be empty is an id, too
 _DATES = ("due_at", "due_on")
+# Fields that name a person. Inside, `channel:email:x@y.example` is a recipient, too; only a policy may name such a one,
+# else whoever sends events could have us write to strangers.
+PEOPLE = ("owner", "by", "person", "helper")
+_NO_PERSON = "channel:"
 # Types whose whole point is a date: one of the two must be there, if only as null (no date any more).
 _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommitted"})
 
@@ -146,6 +150,10 @@ def read_payload(data: type[Data], raw: bytes) -> Data:
         found = _decoder(data)(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise payload_problem(error, raw, "/data") from None
+    for name in _people(data):
+        if str(getattr(found, name)).startswith(_NO_PERSON):
+            detail = f"{quoted(getattr(found, name))} is a channel; name a person here"
+            raise BadEvent("invalid_value", detail, f"/data/{name}")
     changes: dict[str, datetime] = {}
     for name in _instants(data):
         at = getattr(found, name)
@@ -164,6 +172,11 @@ def _decoder(data: type[Data]) -> Callable[[bytes], Data]:
 @cache
 def _instants(data: type[Data]) -> tuple[str, ...]:
     return tuple(name for name, shape in shape_of(data).items() if shape.kind == "instant")
+
+
+@cache
+def _people(data: type[Data]) -> tuple[str, ...]:
+    return tuple(name for name in PEOPLE if name in shape_of(data))
 
 
 _PLACE = re.compile(r"(?s)(?P<text>.*?)(?: - at `\$(?P<path>[^`]*)`)?$")

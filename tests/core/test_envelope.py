@@ -272,3 +272,9 @@ def test_every_field_of_every_event_has_a_kind() -> None:
         fields = shape_of(kind.data)
         assert kind.id_field in fields
         assert {field for field, shape in fields.items() if shape.kind == "other"} <= plain
+
+
+def test_a_channel_as_a_person_in_the_log_is_refused_as_well() -> None:
+    raw = normalise(event({"owner": "ana"}), NOW).replace(b'"ana"', b'"channel:email:x@evil.example"')
+    with pytest.raises(BadEvent, match="invalid_value at /data/owner"):
+        decode(raw, NOW, trusted=True)

@@ -69,8 +69,8 @@ class Run:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
-        """Start the service and wait until it answers ready."""
+    async def start(self, role: str = "owner") -> None:
+        """Start the service and wait until it answers ready, in this role."""
         env = os.environ | {
             "SINK_PORT": str(self.sink.port),
             "FOLLOWTHROUGH_DATA_DIR": str(self.folder / "data"),
@@ -85,18 +85,23 @@ class Run:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, *arguments, env=env, stdout=log, stderr=log
             )
-        async with aiohttp.ClientSession() as http:
-            while not await self._is_ready(http):
-                assert self.process.returncode is None, (self.folder / "service.log").read_text()[-3000:]
-                await asyncio.sleep(0.02)
+        await self.is_now(role)
         self.recoveries.append(time.monotonic() - began)
 
-    async def _is_ready(self, http: aiohttp.ClientSession) -> bool:
+    async def is_now(self, role: str) -> None:
+        """Wait until the service answers ready in this role."""
+        assert self.process is not None
+        async with aiohttp.ClientSession() as http:
+            while not await self._is_ready(http, role):
+                assert self.process.returncode is None, (self.folder / "service.log").read_text()[-3000:]
+                await asyncio.sleep(0.02)
+
+    async def _is_ready(self, http: aiohttp.ClientSession, role: str) -> bool:
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
             async with http.get(
                 f"{self.url}/health/ready", timeout=aiohttp.ClientTimeout(total=1)
             ) as response:
-                return response.status == 200 and (await response.json())["role"] == "owner"
+                return response.status == 200 and (await response.json())["role"] == role
         return False
 
     async def stop(self) -> None:

@@ -4,7 +4,7 @@ Facts are merged by source time (merge.py); what follows from a change is in lad
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from msgspec import UNSET
@@ -26,6 +26,9 @@ from service.core.timeline import firings, is_behind, nominal_at, pending, wall
 from service.core.view import CLOSED
 
 FAMILY, MOMENT = "deadline", "due"
+
+# Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
+FAR_OFF = timedelta(days=2 * 366)
 
 _FACTS = ("title", "team", "kind", "importance", "description", "url", "deal_id", "goal_id")
 
@@ -299,6 +302,10 @@ def on_reopened(draft: Draft, _data: DeadlineClosed) -> None:
 def _put_date(draft: Draft, moment: Moment, due_at: object, due_on: object) -> None:
     moment.on = due_on.isoformat() if isinstance(due_on, date) else ""
     moment.at = _instant(draft, due_at, due_on)
+    draft.state.flags = [flag for flag in draft.state.flags if flag != "far_off"]
+    if moment.at is not None and moment.at - draft.now > FAR_OFF:
+        draft.state.flags.append("far_off")
+        draft.because(Code.RECORDED, "its date is more than two years away; flagged, in case that is a slip")
 
 
 def _instant(draft: Draft, due_at: object, due_on: object) -> datetime | None:
