@@ -86,7 +86,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self.worker.run())
             web = group.create_task(self.web.run())
-            delivery = group.create_task(self.delivery.run())
+            delivery = group.create_task(self._deliver())
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
@@ -94,6 +94,11 @@ class App:
             engine.cancel()
             self.delivery.stop()
             await delivery
+
+    async def _deliver(self) -> None:
+        """Not before the engine has begun: a delivery that ends the process must not look like an event that does."""
+        await self.worker.begun.wait()
+        await self.delivery.run()
 
     async def close(self) -> None:
         await self._ends.aclose()

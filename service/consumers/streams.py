@@ -35,6 +35,31 @@ class Streams:
         self._store, self._owners, self._clock = store, owners, clock
         self._metrics, self._id_of_email, self._beat = metrics, id_of_email, beat
 
+    async def one_by_one(self) -> None:
+        """Decide alone the records of batches that several owners did not survive. It comes first, while nothing else of
+        the engine runs: what ends the process now is the record being decided."""
+        for shard, owner in self._owners.items():
+            while owner.suspects.events:
+                self._beat()
+                try:
+                    await self._take_alone(shard, owner)
+                    owner.suspects.events = False
+                except Gap as gap:
+                    log.warning("rolled_back", error=str(gap))
+                except StoreDown as error:
+                    log.warning("store_down", error=str(error))
+                    await asyncio.sleep(0.5)
+
+    async def _take_alone(self, shard: Shard, owner: Owner) -> None:
+        found = await self._store.read({shard: owner.position}, BATCH_MAX, 0)
+        records = found.get(shard, [])
+        if records:
+            log.warning("going_one_by_one", shard=str(shard), records=len(records))
+        now = await self._clock.now()
+        for record in records:
+            self._beat()
+            await owner.take_alone(record, lambda record: read(record, self._id_of_email), now)
+
     async def run(self) -> None:
         """Read for ever; raises Fenced when another process has taken the shards."""
         while True:

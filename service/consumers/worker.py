@@ -55,6 +55,9 @@ class Worker:
         self.is_owner = False
         self._beat_at = time.monotonic()
         self.shards = [Shard(topic, p) for topic in broker.topics for p in range(broker.partitions)]
+        self.begun = (
+            asyncio.Event()
+        )  # what may have killed earlier owners is behind us, or is not ours to try
         self.wake: Callable[[], None] = lambda: None  # look at the timers now (a moved clock)
 
     @property
@@ -84,10 +87,12 @@ class Worker:
                 except* StoreDown as down:
                     log.warning("store_down", error=str(down.exceptions[0]))
                 self.is_owner = False
+                self.begun.set()
                 self.beat()
                 await asyncio.sleep(RENEW_EVERY_S)
         finally:
             self.is_owner = False
+            self.begun.set()
             await self._release(self._name.holder)
 
     async def _own(self) -> None:
@@ -101,6 +106,8 @@ class Worker:
         self.wake = timers.wake
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew())
+            await streams.one_by_one()
+            self.begun.set()
             group.create_task(self._trim(list(owners.values())))
             group.create_task(self._measure())
             group.create_task(streams.run())

@@ -66,7 +66,9 @@ class MemoryStore:
             shelf.partitions = partitions
         shelf.epoch = max(shelf.epoch + 1, self._ms())
         shelf.owners += 1
-        return Owned(shard, shelf.epoch, shelf.seq, dict(shelf.offsets), shelf.owners)
+        shelf.timer_owners += 1
+        counts = (shelf.owners, shelf.timer_owners)
+        return Owned(shard, shelf.epoch, shelf.seq, dict(shelf.offsets), *counts, shelf.alone)
 
     async def load(self, shard: Shard, subjects: list[str]) -> list[bytes | None]:
         return [self._shelf(shard).states.get(subject) for subject in subjects]
@@ -91,10 +93,19 @@ class MemoryStore:
             raise Gap(shelf.seq, dict(shelf.offsets))
         self._write(shelf, commit)
         shelf.seq, shelf.digest, shelf.commit_epoch = commit.seq + 1, commit.digest, commit.owned_epoch
+        shelf.alone = ("", 0)
         if source:
             shelf.offsets[source], shelf.owners = after, 0
+        else:
+            shelf.timer_owners = 0
         self._wake()
         return shelf.seq
+
+    async def alone(self, shard: Shard, epoch: int, what: str, times: int) -> None:
+        shelf = self._shelf(shard)
+        if shelf.epoch != epoch:
+            raise Fenced(f"the shard's epoch is {shelf.epoch} now")
+        shelf.alone = (what, times) if times else ("", 0)
 
     def _write(self, shelf: Shelf, commit: Commit) -> None:
         now_ms = self._ms()
