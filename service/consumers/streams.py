@@ -31,13 +31,15 @@ class Streams:
         metrics: Metrics,
         id_of_email: IdOfEmail,
         beat: Callable[[], None],
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store, self._owners, self._clock = store, owners, clock
         self._metrics, self._id_of_email, self._beat = metrics, id_of_email, beat
+        self._is_full = is_full
 
     async def one_by_one(self) -> None:
-        """Decide alone the records of batches that several owners did not survive. It comes first, while nothing else of
-        the engine runs: what ends the process now is the record being decided."""
+        """Decide alone the records of batches that several owners did not survive. It comes first, while nothing else
+        of the engine runs: what ends the process now is the record being decided."""
         for shard, owner in self._owners.items():
             while owner.suspects.events:
                 self._beat()
@@ -65,11 +67,13 @@ class Streams:
         while True:
             self._beat()
             try:
-                after = {shard: owner.position for shard, owner in self._owners.items()}
+                after = self._positions()
                 batches = await self._store.read(after, BATCH_MAX, BLOCK_MS)
                 now = await self._clock.now()
-                for shard in self._owners.keys() - batches.keys():
+                for shard in after.keys() - batches.keys():
                     self._metrics.lag_seconds.labels(str(shard)).set(0)
+                if self._is_full():
+                    await self._measure_waiting(now)
                 takes = [self._take(shard, records, after[shard], now) for shard, records in batches.items()]
                 # All of them come to an end before anything is read again, whatever one of them raises.
                 for result in await asyncio.gather(*takes, return_exceptions=True):
@@ -81,6 +85,21 @@ class Streams:
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
                 await asyncio.sleep(0.5)
+
+    def _positions(self) -> dict[Shard, str]:
+        """Where reading goes on. A full store takes no more events; what was decided already still becomes messages."""
+        found = {shard: owner.position for shard, owner in self._owners.items()}
+        return (
+            {shard: at for shard, at in found.items() if shard.topic == "inbox"} if self._is_full() else found
+        )
+
+    async def _measure_waiting(self, now: datetime) -> None:
+        """Shards that are not read now: their oldest event that waits."""
+        waiting = {s: owner.position for s, owner in self._owners.items() if s.topic != "inbox"}
+        oldest = await self._store.read(waiting, 1, 0)
+        for shard in waiting:
+            lag_s = (now - received(oldest[shard][0].position)).total_seconds() if shard in oldest else 0
+            self._metrics.lag_seconds.labels(str(shard)).set(lag_s)
 
     async def _take(self, shard: Shard, records: list[Record], after: str, now: datetime) -> None:
         inputs = [read(record, self._id_of_email) for record in records]

@@ -111,6 +111,9 @@ class Store(Protocol):
     async def now(self) -> datetime:
         """The store's clock: aware, UTC, cut to milliseconds. The one clock all processes share."""
 
+    async def memory(self) -> tuple[int, int]:
+        """Bytes the server uses, and how many it may use (0: nobody said)."""
+
     # -- ownership and commits -------------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:
         """Become the owner: raises the epoch, so that every earlier owner is fenced.

@@ -27,6 +27,7 @@ class _Room:
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
         self.lease: tuple[str, int] = ("", 0)
+        self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
 
 
@@ -56,6 +57,9 @@ class MemoryStore:
 
     async def close(self) -> None:
         pass
+
+    async def memory(self) -> tuple[int, int]:
+        return self._room.memory
 
     # -- ownership and commits ---------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:

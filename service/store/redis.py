@@ -56,12 +56,15 @@ class RedisStore:
 
     async def server(self) -> dict[str, str]:
         """What the server tells about itself, with `appendfsync` where it tells its settings."""
-        lines = (await self._wire.call("INFO")).decode().splitlines()
-        about = dict(line.split(":", 1) for line in lines if ":" in line)
+        about = _about(await self._wire.call("INFO"))
         try:
             return about | _pairs(await self._wire.call("CONFIG GET", "appendfsync"))
         except ResponseError:
             return about
+
+    async def memory(self) -> tuple[int, int]:
+        about = _about(await self._wire.call("INFO", "memory"))
+        return int(about["used_memory"]), int(about.get("maxmemory", "0"))
 
     # -- ownership and commits -------------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:
@@ -269,6 +272,10 @@ def _committed(reply: list[bytes]) -> int:
         raise _fenced(number)
     assert code == b"GAP", reply
     raise Gap(int(number), _pairs(offsets))
+
+
+def _about(raw: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
 
 
 def _fenced(epoch: bytes) -> Fenced:
