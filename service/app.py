@@ -32,6 +32,7 @@ from service.store.clock import Clock
 from service.store.connect import connect
 from service.store.contract import Shard, Store
 from service.store.embedded import Embedded
+from service.store.fullness import Fullness
 from service.telemetry.logs import get_log
 from service.telemetry.metrics import Metrics
 from service.web.app import make_app
@@ -74,6 +75,8 @@ class App:
         try:
             self.store = await self._open_store()
             self.clock = Clock(self.store, offset)
+            self.fullness = Fullness(self.store, self.metrics)
+            await self.fullness.look()
             self.broker = Broker(self._append)
             self.links = Links(self._keys(), self.settings.service.web.public_url)
             await self._pin()
@@ -88,15 +91,22 @@ class App:
             tending = group.create_task(self._tend())
             engine = group.create_task(self.worker.run())
             web = group.create_task(self.web.run())
-            delivery = group.create_task(self.delivery.run())
+            delivery = group.create_task(self._deliver())
+            watching = group.create_task(self.fullness.watch())
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
             await web
             engine.cancel()
+            watching.cancel()
             self.delivery.stop()
             await delivery
             tending.cancel()
+
+    async def _deliver(self) -> None:
+        """Not before the engine has begun: a delivery that ends the process must not look like an event that does."""
+        await self.worker.begun.wait()
+        await self.delivery.run()
 
     async def close(self) -> None:
         await self._ends.aclose()
@@ -142,7 +152,14 @@ class App:
         )
         worlds = Worlds(world, self.store, compile_policy)
         self.worker = Worker(
-            self.name, self.store, self.broker, worlds, self.clock, self.metrics, book.id_of_email
+            self.name,
+            self.store,
+            self.broker,
+            worlds,
+            self.clock,
+            self.metrics,
+            book.id_of_email,
+            self.fullness.is_full,
         )
         channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
         self._ends.push_async_callback(channels.close)
@@ -165,6 +182,7 @@ class App:
             links=lambda: self.links,
             readiness=self.readiness,
             metrics=self.metrics,
+            is_full=self.fullness.is_full,
         )
         self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
 
@@ -191,14 +209,25 @@ class App:
         return render(owed, reader, self.settings.book.name, self.templates, self.links)
 
     def readiness(self) -> Mapping[str, object]:
-        """What the engine knows of itself; `reasons` says in plain words what keeps it from its work."""
+        """What the engine knows of itself; `reasons` says in plain words what keeps it from its work, `warnings` what
+        soon may."""
         age = round(self.worker.age_s, 1)
         self.metrics.engine_age_seconds.set(age)
         reasons = []
         if age > STALLED_AFTER_S:
             reasons.append(f"the engine has not gone round for {age:.0f} s")
+        warnings: list[str] = []
+        if told := self.fullness.sentence():
+            (reasons if self.fullness.is_full() else warnings).append(told)
         role = "owner" if self.worker.is_owner else "standby"
-        return {"reasons": reasons, "role": role, "engine_age_s": age, "worker": self.name.value}
+        return {
+            "reasons": reasons,
+            "warnings": warnings,
+            "role": role,
+            "engine_age_s": age,
+            "store_memory": round(self.fullness.ratio, 3),
+            "worker": self.name.value,
+        }
 
 
 async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:

@@ -7,6 +7,7 @@ events come from (consumers/) nor what becomes of notifications (delivery/). The
 import asyncio
 import contextlib
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from service.core.model import Commitment, encode_state
 from service.core.reasons import Code, Reason
 from service.store.clock import to_ms
 from service.store.contract import Commit, Fenced, Gap, Owned, Record, Store, StoreDown
+from service.suspects import Suspects
 from service.telemetry.faultpoint import fault_point
 from service.telemetry.logs import get_log
 from service.telemetry.metrics import Metrics
@@ -39,6 +41,9 @@ SEEN_FOR = timedelta(days=7)
 
 # A timer whose decision breaks (our mistake) is tried again after this: a corrected version then finds it.
 POISON_TIMER_AGAIN_AFTER = timedelta(minutes=5)
+
+# A timer whose decision kills the process is left alone for longer: each try costs several deaths.
+DEADLY_TIMER_AGAIN_AFTER = timedelta(hours=1)
 
 # A store that went away is asked again after this; the batch is not given up, because it may have been written.
 RETRY_AFTER_S = 0.5
@@ -68,6 +73,7 @@ class Owner:
         self.emitted = asyncio.Event()
         self.changed: Callable[[], None] = lambda: None  # called when an earlier timer was set
         self._store, self._worlds, self._metrics = store, worlds, metrics
+        self.suspects = Suspects(store, owned)
         self._cache: dict[str, bytes | None] = {}
         self._rolled_back = False
         self._lock = asyncio.Lock()
@@ -90,6 +96,7 @@ class Owner:
         async with self._lock:
             if after != self.position:
                 return
+            began = time.perf_counter()
             batch = _Batch(self.shard.topic, self._worlds.current)
             await self._warm([i.event.subject for i in inputs if i.event])
             keys = [i.event.effect_key for i in inputs if i.event and i.event.effect_key]
@@ -111,18 +118,34 @@ class Owner:
             await self._commit(batch, now, offset)
             self.offsets[self.source] = inputs[-1].position
             self._metrics.events_committed.labels(self.shard.topic).inc(len(inputs))
+            self._metrics.commit_seconds.labels(self.shard.topic).observe(time.perf_counter() - began)
+
+    async def take_alone(self, record: Record, read: Read, now: datetime) -> None:
+        """As `take`, for one record that may kill the process; one that did is kept as a dead letter, unread."""
+        after = self.position
+        try:
+            if await self.suspects.begin(f"event {self.source} {record.position}"):
+                given = read(record)
+            else:
+                log.error("deadly_event", shard=str(self.shard), position=record.position)
+                error = BadEvent(Code.DEADLY, "deciding it ended the process, each time and alone")
+                given = Input(record.position, record.value, None, error)
+            await self.take([given], after, now)
+        except BaseException:
+            await self.suspects.spare()
+            raise
 
     async def fire(self, until_ms: int, now: datetime, limit: int) -> int:
         """Fire what was due at `until_ms`, at most `limit` subjects; returns how many. Nothing is popped before its
         effect is stored: a crash anywhere fires again from the same state, with the same due time."""
         async with self._lock:
             due = await self._store.due(self.shard, until_ms, limit)
-            if due:
-                batch = _Batch(self.shard.topic, self._worlds.current)
-                await self._warm([subject for subject, _ in due])
+            if due and self.suspects.timers:
                 for subject, due_ms in due:
-                    self._decide_timer(batch, subject, due_ms, now)
-                await self._commit(batch, now, None)
+                    await self._fire_alone(subject, due_ms, now)
+                self.suspects.timers = False
+            elif due:
+                await self._fire(due, now)
             if len(due) < limit:
                 self.next_due_ms = await self._store.next_due(self.shard)
             return len(due)
@@ -132,6 +155,30 @@ class Owner:
         its last second. Nobody would notice before the next event, and what was lost would wait for that."""
         async with self._lock:
             await self._commit(_Batch(self.shard.topic, self._worlds.current), now, None)
+
+    async def _fire(self, due: list[tuple[str, int]], now: datetime) -> None:
+        began = time.perf_counter()
+        batch = _Batch(self.shard.topic, self._worlds.current)
+        await self._warm([subject for subject, _ in due])
+        for subject, due_ms in due:
+            self._decide_timer(batch, subject, due_ms, now)
+        await self._commit(batch, now, None)
+        self._metrics.commit_seconds.labels(self.shard.topic).observe(time.perf_counter() - began)
+
+    async def _fire_alone(self, subject: str, due_ms: int, now: datetime) -> None:
+        """One timer that may kill the process. One that has done so is put off, so that its shard goes on."""
+        try:
+            if await self.suspects.begin(f"timer {due_ms} {subject}"):
+                await self._fire([(subject, due_ms)], now)
+                return
+            log.error("deadly_timer", shard=str(self.shard), subject=subject)
+            batch = _Batch(self.shard.topic, self._worlds.current)
+            reason = Reason(Code.DEADLY, "deciding it ended the process, each time and alone")
+            batch.put_off(subject, due_ms, now, DEADLY_TIMER_AGAIN_AFTER, reason)
+            await self._commit(batch, now, None)
+        except BaseException:
+            await self.suspects.spare()
+            raise
 
     # -- deciding -----------------------------------------------------------------------------------------------
     def _decide_event(
@@ -161,12 +208,10 @@ class Owner:
             decision = decide(self._cache[subject], timer, batch.world)
         except Exception as error:  # as above: one subject must not stop its shard's timers
             log.exception("poison_timer", shard=str(self.shard), subject=subject)
-            batch.due[subject] = to_ms(now + POISON_TIMER_AGAIN_AFTER)
             reason = Reason("internal_error", repr(error))
-            batch.note(subject, "timer", due_at.isoformat(), now, reason)
+            batch.put_off(subject, due_ms, now, POISON_TIMER_AGAIN_AFTER, reason)
             return
-        self._metrics.timers_fired.inc()
-        self._metrics.timer_lateness_seconds.observe(max(0.0, (now - due_at).total_seconds()))
+        batch.lateness.append(max(0.0, (now - due_at).total_seconds()))
         self._apply(batch, subject, decision, "timer", due_at.isoformat(), now)
 
     def _apply(
@@ -223,7 +268,9 @@ class Owner:
                 await asyncio.sleep(RETRY_AFTER_S)
             except Gap as gap:
                 self._metrics.commit_conflicts.labels("gap").inc()
-                self._rolled_back = self._rolled_back or gap.seq < self.seq
+                if gap.seq < self.seq:
+                    self._rolled_back = True
+                    self._metrics.rollbacks.labels(self.shard.topic).inc()
                 self.seq, self.offsets = gap.seq, dict(gap.offsets)
                 self.next_due_ms = 0  # what is due there is not what we knew: look
                 raise
@@ -244,6 +291,7 @@ class _Batch:
         self.log: list[bytes] = []
         self.dead: list[bytes] = []
         self.seen: dict[str, int] = {}
+        self.lateness: list[float] = []
         self._codes: list[str] = []
         self._nobody_told: list[tuple[str, str]] = []
         self._dead_kinds: list[str] = []
@@ -272,6 +320,12 @@ class _Batch:
     def note(self, subject: str, kind: str, given_id: str, now: datetime, reason: Reason) -> None:
         """Only say it; nothing changes."""
         self._log(subject, kind, given_id, ("", ""), (), (reason,), (), now)
+
+    def put_off(self, subject: str, due_ms: int, now: datetime, by: timedelta, reason: Reason) -> None:
+        """Leave the subject as it is and its timer for later."""
+        self.due[subject] = to_ms(now + by)
+        due_at = datetime.fromtimestamp(due_ms / 1000, now.tzinfo)
+        self.note(subject, "timer", due_at.isoformat(), now, reason)
 
     def bury(self, given: Input, where: str, now: datetime) -> None:
         """Keep what cannot be used, with its reason and its original bytes."""
@@ -331,6 +385,9 @@ class _Batch:
         # The one end that no message reports: it stands in the log, in the dead letters and in `doctor`.
         for subject, text in self._nobody_told:
             log.error("fallback_contact_unreached", subject=subject, reason=text)
+        metrics.timers_fired.inc(len(self.lateness))
+        for late_s in self.lateness:
+            metrics.timer_lateness_seconds.observe(late_s)
 
 
 def to_ms_up(at: datetime) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from service.consumers.reading import IdOfEmail, read, received
-from service.engine import BATCH_MAX, Gap, Owner
+from service.engine import BATCH_MAX, Gap, Input, Owner
 from service.store.clock import Clock
 from service.store.contract import Record, Shard, Store, StoreDown
 from service.telemetry.logs import get_log
@@ -31,10 +31,37 @@ class Streams:
         metrics: Metrics,
         id_of_email: IdOfEmail,
         beat: Callable[[], None],
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store, self._owners, self._clock = store, owners, clock
         self._metrics, self._id_of_email, self._beat = metrics, id_of_email, beat
         self._was_away = False  # the store; it may have come back without its last second
+        self._is_full = is_full
+
+    async def one_by_one(self) -> None:
+        """Decide alone the records of batches that several owners did not survive. It comes first, while nothing else
+        of the engine runs: what ends the process now is the record being decided."""
+        for shard, owner in self._owners.items():
+            while owner.suspects.events:
+                self._beat()
+                try:
+                    await self._take_alone(shard, owner)
+                    owner.suspects.events = False
+                except Gap as gap:
+                    log.warning("rolled_back", error=str(gap))
+                except StoreDown as error:
+                    log.warning("store_down", error=str(error))
+                    await asyncio.sleep(0.5)
+
+    async def _take_alone(self, shard: Shard, owner: Owner) -> None:
+        found = await self._store.read({shard: owner.position}, BATCH_MAX, 0)
+        records = found.get(shard, [])
+        if records:
+            log.warning("going_one_by_one", shard=str(shard), records=len(records))
+        now = await self._clock.now()
+        for record in records:
+            self._beat()
+            await owner.take_alone(record, self._read, now)
 
     async def run(self) -> None:
         """Read for ever; raises Fenced when another process has taken the shards."""
@@ -43,11 +70,13 @@ class Streams:
             try:
                 if self._was_away:
                     await self._check()
-                after = {shard: owner.position for shard, owner in self._owners.items()}
+                after = self._positions()
                 batches = await self._store.read(after, BATCH_MAX, BLOCK_MS)
                 now = await self._clock.now()
-                for shard in self._owners.keys() - batches.keys():
+                for shard in after.keys() - batches.keys():
                     self._metrics.lag_seconds.labels(str(shard)).set(0)
+                if self._is_full():
+                    await self._measure_waiting(now)
                 takes = [self._take(shard, records, after[shard], now) for shard, records in batches.items()]
                 # All of them come to an end before anything is read again, whatever one of them raises.
                 for result in await asyncio.gather(*takes, return_exceptions=True):
@@ -72,8 +101,27 @@ class Streams:
                 log.warning("rolled_back", error=str(gap))
         self._was_away = False
 
+    def _positions(self) -> dict[Shard, str]:
+        """Where reading goes on. A full store takes no more events; what was decided already still becomes messages."""
+        found = {shard: owner.position for shard, owner in self._owners.items()}
+        return (
+            {shard: at for shard, at in found.items() if shard.topic == "inbox"} if self._is_full() else found
+        )
+
+    async def _measure_waiting(self, now: datetime) -> None:
+        """Shards that are not read now: their oldest event that waits."""
+        waiting = {s: owner.position for s, owner in self._owners.items() if s.topic != "inbox"}
+        oldest = await self._store.read(waiting, 1, 0)
+        for shard in waiting:
+            lag_s = self._lag_s(oldest[shard][0], now) if shard in oldest else 0
+            self._metrics.lag_seconds.labels(str(shard)).set(lag_s)
+
     async def _take(self, shard: Shard, records: list[Record], after: str, now: datetime) -> None:
-        times = [self._clock.shown(received(record.position)) for record in records]
-        inputs = [read(record, at, self._id_of_email) for record, at in zip(records, times, strict=True)]
-        await self._owners[shard].take(inputs, after, now)
-        self._metrics.lag_seconds.labels(str(shard)).set((now - times[-1]).total_seconds())
+        await self._owners[shard].take([self._read(record) for record in records], after, now)
+        self._metrics.lag_seconds.labels(str(shard)).set(self._lag_s(records[-1], now))
+
+    def _read(self, record: Record) -> Input:
+        return read(record, self._clock.shown(received(record.position)), self._id_of_email)
+
+    def _lag_s(self, record: Record, now: datetime) -> float:
+        return (now - self._clock.shown(received(record.position))).total_seconds()

@@ -49,12 +49,17 @@ class Worker:
         clock: Clock,
         metrics: Metrics,
         id_of_email: IdOfEmail,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name, self._store, self._broker, self._metrics = name, store, broker, metrics
         self._worlds, self._clock, self._id_of_email = worlds, clock, id_of_email
+        self._is_full = is_full
         self.is_owner = False
         self._beat_at = time.monotonic()
         self.shards = [Shard(topic, p) for topic in broker.topics for p in range(broker.partitions)]
+        self.begun = (
+            asyncio.Event()
+        )  # what may have killed earlier owners is behind us, or is not ours to try
         self.wake: Callable[[], None] = lambda: None  # look at the timers now (a moved clock)
 
     @property
@@ -83,12 +88,19 @@ class Worker:
                     log.warning("lease_lost", worker=self._name.value, error=str(lost.exceptions[0]))
                 except* StoreDown as down:
                     log.warning("store_down", error=str(down.exceptions[0]))
-                self.is_owner = False
+                self._let_go()
+                self.begun.set()
                 self.beat()
                 await asyncio.sleep(RENEW_EVERY_S)
         finally:
-            self.is_owner = False
+            self._let_go()
+            self.begun.set()
             await self._release(self._name.holder)
+
+    def _let_go(self) -> None:
+        self.is_owner = False
+        self._metrics.shards_owned.set(0)
+        self._metrics.lag_seconds.clear()  # what we knew of it is old from now on
 
     async def _own(self) -> None:
         owners: dict[Shard, Owner] = {}
@@ -96,11 +108,15 @@ class Worker:
             owners[shard] = Owner(self._store, await self._store.acquire(shard), self._worlds, self._metrics)
             await owners[shard].start()
         log.info("lease_taken", worker=self._name.value, shards=len(owners))
-        streams = Streams(self._store, owners, self._clock, self._metrics, self._id_of_email, self.beat)
+        streams = Streams(
+            self._store, owners, self._clock, self._metrics, self._id_of_email, self.beat, self._is_full
+        )
         timers = Timers(self._store, list(owners.values()), self._clock, self._metrics, self.beat)
         self.wake = timers.wake
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew())
+            await streams.one_by_one()
+            self.begun.set()
             group.create_task(self._trim(list(owners.values())))
             group.create_task(self._measure())
             group.create_task(streams.run())
@@ -142,6 +158,8 @@ class Worker:
     async def _publish(self, raws: list[bytes]) -> None:
         emits = [decode_emit(raw) for raw in raws]
         await self._broker.publish([Publication(e.topic, e.subject, encode_internal(e)) for e in emits])
+        for emit in emits:
+            self._metrics.emits_published.labels(emit.topic).inc()
 
     async def _release(self, holder: str) -> None:
         with contextlib.suppress(StoreDown):  # the lease ends by itself

@@ -57,6 +57,7 @@ class Code(StrEnum):
     REMOVED = "removed"
     NOT_DUE = "not_due"
     ROLLED_BACK = "rolled_back"
+    DEADLY = "deadly"
     CONDITION_FAILED = "condition_failed"
     ADDRESS_DISABLED = "address_disabled"
     # what became of a delivery

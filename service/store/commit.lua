@@ -7,7 +7,8 @@
 --
 -- KEYS  1 {s}:epoch  string, the owner's fence
 --       2 {s}:off    hash, source -> position after the last one committed
---       3 {s}:meta   hash: seq, last (digest), epoch (of the last commit), owners (since an offset last moved)
+--       3 {s}:meta   hash: seq, last (digest), epoch (of the last commit), owners (since an offset last moved),
+--                    timer_owners (since timers were last committed), alone (being decided alone; '' by a commit)
 --       4 {s}:due    zset, subject -> its next due time, epoch ms
 --       5 {s}:emit   stream v: internal events decided, not yet published
 --       6 {s}:seen   zset, effect key of an applied emit -> epoch ms
@@ -126,9 +127,9 @@ if count[seens] > 0 then
   write(seens, 'ZADD', seen_key)
   redis.call('ZREMRANGEBYSCORE', seen_key, '-inf', '(' .. seen_before)
 end
-redis.call('HSET', meta_key, 'seq', next_seq, 'last', digest, 'epoch', epoch)
+local survived = source ~= '' and 'owners' or 'timer_owners'
+redis.call('HSET', meta_key, 'seq', next_seq, 'last', digest, 'epoch', epoch, 'alone', '', survived, '0')
 if source ~= '' then
   redis.call('HSET', off_key, source, after)
-  redis.call('HSET', meta_key, 'owners', '0')
 end
 return {'OK', next_seq}

@@ -48,7 +48,8 @@ class Owned:
     """What acquiring a shard tells its new owner. `offsets`: source -> position after the last one committed.
 
     `owners` counts those who took the shard since an offset last moved, this one included: three and more mean that
-    the next batch may be one that kills its process.
+    the next batch may be one that kills its process. `timer_owners` is the same since timers were last committed.
+    `alone` is what an earlier owner began to decide alone and never committed, and how many owners in a row did so.
     """
 
     shard: Shard
@@ -56,6 +57,8 @@ class Owned:
     seq: int
     offsets: dict[str, str]
     owners: int = 1
+    timer_owners: int = 1
+    alone: tuple[str, int] = ("", 0)
 
 
 @dataclass
@@ -108,6 +111,9 @@ class Store(Protocol):
     async def now(self) -> datetime:
         """The store's clock: aware, UTC, cut to milliseconds. The one clock all processes share."""
 
+    async def memory(self) -> tuple[int, int]:
+        """Bytes the server uses, and how many it may use (0: nobody said)."""
+
     # -- ownership and commits -------------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:
         """Become the owner: raises the epoch, so that every earlier owner is fenced.
@@ -130,6 +136,10 @@ class Store(Protocol):
     async def commit(self, shard: Shard, commit: Commit) -> int:
         """Store the batch; returns the new seq. The same bytes sent again return the same seq and change nothing.
         Raises Fenced or Gap; then nothing was written."""
+
+    async def alone(self, shard: Shard, epoch: int, what: str, times: int) -> None:
+        """Note what is decided alone now, and that `times` owners in a row have begun it, this one included; 0 takes
+        the note back, and so does the next commit. Raises Fenced."""
 
     # -- the event log of one machine, and what is decided but not yet published ------------------------------
     async def append(self, records: list[tuple[Shard, bytes]]) -> list[str]:

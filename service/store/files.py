@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +18,9 @@ from service.store.contract import Unfit
 
 # sockaddr_un.sun_path: 104 bytes on macOS, 108 on Linux, the closing NUL included (unix(4), unix(7)).
 _SOCKET_PATH_MAX = 103
+
+# What a container may use: cgroup v2 and v1, as they look from inside (Linux only).
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class Files:
@@ -94,8 +98,21 @@ class Files:
             "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
+            "maxmemory": str(half_of_memory()),
         }
         return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+
+def half_of_memory() -> int:
+    """Half of what this machine, or this container, has, in bytes: the rest is for us, and for writing the AOF anew.
+
+    With a limit a full server refuses in time and says so; without one the system kills it.
+    """
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # no such file; or "max", which is no number
+            has = min(has, int(limit.read_text(encoding="ascii")))
+    return has // 2
 
 
 def find_server() -> Path:

@@ -39,7 +39,7 @@ KEYS = (
     # shape               type      ttl           written by                        read by
     Row("{s}:epoch", "string", "none", "acquire.lua", "commit.lua"),
     Row("{s}:off", "hash", "none", "commit.lua", "acquire.lua, commit.lua, trim"),
-    Row("{s}:meta", "hash", "none", "acquire.lua, commit.lua", "commit.lua, settle.lua"),
+    Row("{s}:meta", "hash", "none", "acquire.lua, commit.lua, alone.lua", "commit.lua, settle.lua"),
     Row("{s}:c:<subject>", "string", "none", "commit.lua", "engine: load"),
     Row("{s}:due", "zset", "none", "commit.lua", "engine: due"),
     Row("{s}:emit", "stream", "none: trimmed once published", "commit.lua, settle.lua", "owner: emits"),

@@ -27,6 +27,7 @@ class _Room:
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
         self.lease: tuple[str, int] = ("", 0)
+        self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
 
 
@@ -57,6 +58,9 @@ class MemoryStore:
     async def close(self) -> None:
         pass
 
+    async def memory(self) -> tuple[int, int]:
+        return self._room.memory
+
     # -- ownership and commits ---------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:
         shelf = self._shelf(shard)
@@ -66,7 +70,9 @@ class MemoryStore:
             shelf.partitions = partitions
         shelf.epoch = max(shelf.epoch + 1, self._ms())
         shelf.owners += 1
-        return Owned(shard, shelf.epoch, shelf.seq, dict(shelf.offsets), shelf.owners)
+        shelf.timer_owners += 1
+        counts = (shelf.owners, shelf.timer_owners)
+        return Owned(shard, shelf.epoch, shelf.seq, dict(shelf.offsets), *counts, shelf.alone)
 
     async def load(self, shard: Shard, subjects: list[str]) -> list[bytes | None]:
         return [self._shelf(shard).states.get(subject) for subject in subjects]
@@ -91,10 +97,19 @@ class MemoryStore:
             raise Gap(shelf.seq, dict(shelf.offsets))
         self._write(shelf, commit)
         shelf.seq, shelf.digest, shelf.commit_epoch = commit.seq + 1, commit.digest, commit.owned_epoch
+        shelf.alone = ("", 0)
         if source:
             shelf.offsets[source], shelf.owners = after, 0
+        else:
+            shelf.timer_owners = 0
         self._wake()
         return shelf.seq
+
+    async def alone(self, shard: Shard, epoch: int, what: str, times: int) -> None:
+        shelf = self._shelf(shard)
+        if shelf.epoch != epoch:
+            raise Fenced(f"the shard's epoch is {shelf.epoch} now")
+        shelf.alone = (what, times) if times else ("", 0)
 
     def _write(self, shelf: Shelf, commit: Commit) -> None:
         now_ms = self._ms()

@@ -30,6 +30,7 @@ from service.store.outbox import CLAIM_IDLE_MS, Outbox
 from service.store.wire import BLOCK_MS_MAX, Arg, Lost, Script, Wire
 
 _ACQUIRE, _COMMIT, _LEASE = Script("acquire.lua"), Script("commit.lua"), Script("lease.lua")
+_ALONE = Script("alone.lua")
 
 # A lost reply is asked for again after these pauses; then the caller hears StoreDown and may send the same again.
 _RESEND_AFTER_S = (0.02, 0.2, 1.0)
@@ -55,12 +56,15 @@ class RedisStore:
 
     async def server(self) -> dict[str, str]:
         """What the server tells about itself, with `appendfsync` where it tells its settings."""
-        lines = (await self._wire.call("INFO")).decode().splitlines()
-        about = dict(line.split(":", 1) for line in lines if ":" in line)
+        about = _about(await self._wire.call("INFO"))
         try:
             return about | _pairs(await self._wire.call("CONFIG GET", "appendfsync"))
         except ResponseError:
             return about
+
+    async def memory(self) -> tuple[int, int]:
+        about = _about(await self._wire.call("INFO", "memory"))
+        return int(about["used_memory"]), int(about.get("maxmemory", "0"))
 
     # -- ownership and commits -------------------------------------------------------------------------------
     async def acquire(self, shard: Shard, partitions: int | None = None) -> Owned:
@@ -69,8 +73,10 @@ class RedisStore:
         code, *rest = await self._wire.script(_ACQUIRE, [k.epoch, k.off, k.meta], [page.FORMAT, count])
         if code == b"UNFIT":
             raise Unfit(page.unfit_text(shard, rest[0].decode(), rest[1].decode(), count))
-        epoch, seq, owners, *offsets = rest
-        return Owned(shard, int(epoch), int(seq), _pairs(offsets), int(owners))
+        epoch, seq, owners, timer_owners, alone, *offsets = rest
+        times, _, what = alone.decode().partition(" ")
+        begun = (what, int(times or 0))
+        return Owned(shard, int(epoch), int(seq), _pairs(offsets), int(owners), int(timer_owners), begun)
 
     async def load(self, shard: Shard, subjects: list[str]) -> list[bytes | None]:
         if not subjects:
@@ -103,6 +109,13 @@ class RedisStore:
             except Lost:
                 await asyncio.sleep(pause_s)
         return _committed(await self._wire.script(_COMMIT, keys, args))
+
+    async def alone(self, shard: Shard, epoch: int, what: str, times: int) -> None:
+        k = self._keys.of(shard)
+        note = f"{times} {what}" if times else ""
+        code, *rest = await self._wire.script(_ALONE, [k.epoch, k.meta], [str(epoch), note])
+        if code == b"FENCED":
+            raise _fenced(rest[0])
 
     # -- the event log of one machine, and what is decided but not yet published ------------------------------
     async def append(self, records: list[tuple[Shard, bytes]]) -> list[str]:
@@ -256,9 +269,17 @@ def _committed(reply: list[bytes]) -> int:
     if code in (b"OK", b"DONE"):
         return int(number)
     if code == b"FENCED":
-        raise Fenced(f"the shard's epoch is {int(number)} now")
+        raise _fenced(number)
     assert code == b"GAP", reply
     raise Gap(int(number), _pairs(offsets))
+
+
+def _about(raw: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
+
+
+def _fenced(epoch: bytes) -> Fenced:
+    return Fenced(f"the shard's epoch is {int(epoch)} now")
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

@@ -97,6 +97,8 @@ class Shelf:
     digest: bytes = b""
     commit_epoch: int = 0
     owners: int = 0
+    timer_owners: int = 0
+    alone: tuple[str, int] = ("", 0)
     partitions: int | None = None
     offsets: dict[str, str] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)

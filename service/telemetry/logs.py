@@ -20,6 +20,10 @@ LOG_EVENTS: dict[str, str] = {
     # store and shards
     "store_started": "the embedded store was launched by this process",
     "store_down": "the store cannot be reached or refuses to write; nothing is acknowledged meanwhile",
+    "going_one_by_one": "earlier owners ended before this batch was stored: one of its events may be the cause",
+    "store_tight": "70 % of the memory the store may use is used; at 90 % no event is taken in",
+    "store_full": "90 %: no event is taken in or decided; timers and deliveries go on; it resumes by itself",
+    "store_roomy": "less than 70 % of the store's memory is used again",
     "standby": "another process owns the shards; this one waits to take over",
     "lease_taken": "this process owns the shards",
     "lease_lost": "another process owns the shards now; this one stands by",
@@ -28,6 +32,8 @@ LOG_EVENTS: dict[str, str] = {
     # decisions
     "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
+    "deadly_event": "an event ended the process, each time and alone; it is kept as a dead letter, the others go on",
+    "deadly_timer": "a timer ended the process, each time and alone; it is put off, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",
     "fallback_contact_unreached": "nobody was told, not even the fallback contact: see the dead letters, and doctor",
     # delivery

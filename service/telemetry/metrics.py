@@ -63,7 +63,7 @@ TABLE = (
         "clock_difference_seconds",
         Gauge,
         (),
-        "This machine's clock minus the store's; timers are held above 2.",
+        "How far this machine's clock and the store's differ; timers are held above 2.",
     ),
     Row("emits_published", Counter, ("topic",), "Internal events moved from where they were decided."),
     # delivery
@@ -77,10 +77,11 @@ TABLE = (
     # the rest
     Row("answers", Counter, ("action", "via"), "What people answered to a message, by action and way."),
     Row(
-        "config_last_reload_success", Gauge, (), "1 when the newest configuration is in force, 0 if refused."
+        "store_memory_ratio",
+        Gauge,
+        (),
+        "Memory the store uses of what it may, 0 when it has no limit; intake stops at 0.9.",
     ),
-    Row("config_last_reload_success_timestamp_seconds", Gauge, (), "When the one in force was loaded."),
-    Row("store_memory_ratio", Gauge, (), "Memory the store uses of what it may; intake stops at 0.9."),
 )
 
 
@@ -111,8 +112,6 @@ class Metrics:
     template_fallbacks: Counter
     dead_letters: Counter
     answers: Counter
-    config_last_reload_success: Gauge
-    config_last_reload_success_timestamp_seconds: Gauge
     store_memory_ratio: Gauge
 
     def __init__(self) -> None:

@@ -174,6 +174,7 @@ async def _publish(visit: Visit, choice: Choice, answer_id: str, deps: WebDeps) 
     """Publish the answer through the same door as any event; raises BadEvent before anything is written."""
     event, raw = admit(attributes(choice, visit.asker, answer_id, visit.now), visit.now)
     await deps.broker.publish([Publication(event.topic, event.subject, raw)])
+    deps.metrics.answers.labels(choice.action, "link").inc()
 
 
 def _has_applied(state: Commitment, answer_id: str) -> bool:

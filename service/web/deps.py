@@ -22,7 +22,8 @@ class WebDeps:
     """`settings()` is the configuration in force now: a reload replaces it whole, so ask for each request.
 
     `readiness()` tells what the engine knows of itself: `reasons` is a list of plain sentences, empty when all is
-    well; every other key is shown as it is on `/health/ready`. The store is asked by the route itself.
+    well, `warnings` another of what soon may not be; every other key is shown as it is on `/health/ready`. The store is
+    asked by the route itself. `is_full()` says that the store has no room for more events.
     """
 
     settings: Callable[[], Settings]
@@ -32,6 +33,7 @@ class WebDeps:
     links: Callable[[], Links]
     readiness: Callable[[], Mapping[str, object]]
     metrics: Metrics
+    is_full: Callable[[], bool] = lambda: False
 
 
 def get_deps(request: Request) -> WebDeps:

@@ -22,7 +22,7 @@ from service.core.strict_json import DEPTH_MAX, inspect, parse
 from service.store.contract import StoreDown
 from service.web.deps import Deps, WebDeps
 from service.web.intake_schema import DOCUMENTED
-from service.web.problems import event_error, problem, store_down
+from service.web.problems import event_error, problem, store_down, store_full
 
 router = APIRouter(tags=["events"])
 
@@ -56,6 +56,9 @@ class Refused(Exception):
 @router.post("/v1/events", status_code=202, **DOCUMENTED)
 async def accept(request: Request, deps: Deps) -> Response:
     """Take events in; answer when they are safe."""
+    if deps.is_full():
+        deps.metrics.intake_refusals.labels("store_full").inc()
+        return store_full()
     try:
         return await _accept(request, deps)
     except Refused as refused:

@@ -18,6 +18,8 @@ from service.store.contract import StoreDown
 MEDIA_TYPE = "application/problem+json"
 # A restart of the store takes about this long; senders that obey it come back to an open door.
 RETRY_AFTER_S = 5
+# Room is made by people or by the passing of time; asking more often only fills logs.
+ROOM_AFTER_S = 30
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 408: "slow_body", 413: "too_large", 415: "media_type"}
 
@@ -50,6 +52,12 @@ def store_down() -> Response:
     """Nothing was accepted; the same request may be sent again later."""
     detail = "The store cannot be reached or is full. Nothing was accepted; send it again later."
     return problem(503, "store_down", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def store_full() -> Response:
+    """As above; here the store keeps its last room for what was promised already."""
+    detail = "The store is almost full. Nothing was accepted; send it again later."
+    return problem(503, "store_full", detail, headers={"Retry-After": str(ROOM_AFTER_S)})
 
 
 def install_problem_handlers(app: FastAPI) -> None:

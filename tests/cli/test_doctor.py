@@ -52,6 +52,7 @@ def test_a_stopped_embedded_store_is_looked_into_and_left_stopped(shell: Shell) 
     told = texts(shell, "Store", "fine")
 
     assert re.fullmatch(r"Valkey 9\.\S+ \(embedded\), appendonly, appendfsync always, noeviction", told[0])
+    assert re.fullmatch(r"its memory is 0 % full, of \d+ MB", told.pop(1))
     assert told[1].startswith("clocks agree within ")
     assert told[2:] == [
         "no timer is overdue",
@@ -108,6 +109,29 @@ def test_a_server_that_forgets_is_refused_with_all_reasons(shell: Shell, make_se
 
 
 @pytest.mark.server
+@pytest.mark.parametrize(
+    ("percent", "state", "told"),
+    [
+        (0, "look", "it has no maxmemory"),
+        (50, "fine", "memory is"),
+        (80, "look", "memory is"),
+        (95, "bad", "memory is"),
+    ],
+)
+def test_how_full_the_server_is(shell: Shell, make_server: Any, percent: int, state: str, told: str) -> None:
+    server = make_server()
+    server.ask("SETRANGE ballast 64000000 x")
+    if percent:
+        used = int(re.findall(r"used_memory:(\d+)", server.tell("INFO memory"))[0])
+        server.ask(f"CONFIG SET maxmemory {used * 100 // percent}")
+    shell.env["REDIS_URL"] = server.url
+
+    [text] = [text for text in texts(shell, "Store", state) if "memory" in text]
+
+    assert told in text
+
+
+@pytest.mark.server
 def test_overdue_timers_and_dead_letters_are_counted(
     shell: Shell, valkey_server: Server, prefix: str
 ) -> None:
@@ -130,7 +154,10 @@ def test_overdue_timers_and_dead_letters_are_counted(
     with pretender(shell.port, (202, {}), live={"status": "live", "reasons": []}):
         red = texts(shell, "Store", "bad")
 
-    assert stopped == ["2 timers are overdue by more than a minute", "1 dead letter"]
+    assert [text for text in stopped if "maxmemory" not in text] == [
+        "2 timers are overdue by more than a minute",
+        "1 dead letter",
+    ]
     assert red == ["2 timers are overdue by more than a minute"]
 
 
@@ -279,6 +306,23 @@ def test_a_service_that_is_not_ready_tells_its_reasons(shell: Shell) -> None:
     assert answer.code == 3
     assert [f["text"] for f in answer.json["sections"]["Service"]] == [
         "not ready: the engine has not gone round for 40 s"
+    ]
+
+
+def test_a_service_that_is_ready_tells_its_warnings(shell: Shell) -> None:
+    told = {
+        "status": "live",
+        "reasons": [],
+        "warnings": ["the store's memory is 80 % full"],
+        "role": "owner",
+    }
+    with pretender(shell.port, (202, {}), live=told):
+        answer = shell("doctor", "--json")
+
+    found = [(f["state"], f["text"]) for f in answer.json["sections"]["Service"]]
+    assert found == [
+        ("fine", f"ready at 127.0.0.1:{shell.port}, as owner"),
+        ("look", "the store's memory is 80 % full"),
     ]
 
 

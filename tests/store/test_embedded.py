@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.store import embedded
+from service.store import embedded, files
 from service.store.connect import connect
 from service.store.contract import Unfit
 from service.store.embedded import Embedded, EmbeddedFailed, FolderGone
@@ -130,6 +130,19 @@ async def test_it_starts_keeps_what_was_written_and_leaves_nothing_behind(
     assert_nothing_left(second.files)
 
 
+def test_a_containers_limit_counts_when_it_is_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    v2, v1 = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    monkeypatch.setattr(files, "_CGROUP_LIMITS", (v2, v1))
+    machine = files.half_of_memory()
+
+    v2.write_text("max\n")
+    assert files.half_of_memory() == machine
+    v1.write_text(f"{1 << 62}\n")
+    assert files.half_of_memory() == machine
+    v2.write_text("1000000\n")
+    assert files.half_of_memory() == 500_000
+
+
 async def test_it_loses_nothing_that_was_acknowledged_and_never_evicts(start: Callable[[], Embedded]) -> None:
     one = start()
     store = await connect(await one.start(), durability="fsync")
@@ -138,6 +151,7 @@ async def test_it_loses_nothing_that_was_acknowledged_and_never_evicts(start: Ca
 
     assert about["appendfsync"] == "always"
     assert about["maxmemory_policy"] == "noeviction"
+    assert 0 < int(about["maxmemory"]) <= psutil.virtual_memory().total // 2
     assert about["tcp_port"] == "0"
     await store.close()
 

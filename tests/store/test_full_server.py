@@ -32,6 +32,16 @@ def fill(server: Server) -> None:
     assert server.ask("CONFIG SET maxmemory 1") == "+OK"
 
 
+async def test_it_tells_how_much_memory_it_uses_and_may_use(small_server: Server, store: Store) -> None:
+    used, limit = await store.memory()
+    assert used > 100_000
+    assert limit == 0
+
+    assert small_server.ask("CONFIG SET maxmemory 64mb") == "+OK"
+
+    assert (await store.memory())[1] == 64 << 20
+
+
 async def test_a_full_server_takes_no_part_of_a_batch(small_server: Server, store: Store) -> None:
     owned = await store.acquire(DEADLINES)
     seq = await store.commit(DEADLINES, batch(owned, states={"deadline/a": b"A"}, due={"deadline/a": 1}))

@@ -140,6 +140,7 @@ async def test_done_closes_it_and_says_so(world, web):
     assert (status, state.status) == (200, "met")
     assert "Done. Thank you." in text
     assert "on time" in text
+    assert world.metrics.value("answers_total", action="done", via="link") == 1
 
 
 async def test_a_double_click_is_one_effect(world, web):

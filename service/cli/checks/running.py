@@ -26,8 +26,12 @@ def running(settings: "Settings", given: "Path | None") -> list[Finding]:
             answer = wire.getresponse()
             told: Any = json.loads(answer.read(100_000))
         reasons = [str(reason) for reason in told["reasons"]]
+        warnings = [str(warning) for warning in told.get("warnings", [])]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         return [bad(f"it lives, but does not tell whether it is ready ({error})", "look into its log")]
     if reasons:
         return [bad(f"not ready: {reason}", "look into its log", is_down=True) for reason in reasons]
-    return [fine(f"ready at {web.listen}, as {told.get('role', 'a worker')}")]
+    return [
+        fine(f"ready at {web.listen}, as {told.get('role', 'a worker')}"),
+        *(look(warning, "make room before it is full: see Store below") for warning in warnings),
+    ]

@@ -59,18 +59,26 @@ async def _durable(opened: "RedisStore", settings: "Settings") -> list[Finding]:
     kept = f"{name} {version} ({where}), appendonly, appendfsync {fsync}, noeviction"
     if fsync == "no":
         return [bad(kept, "set appendfsync to everysec or always: a power cut may take half a minute")]
-    full = _fullness(about)
-    return [fine(kept), *full]
+    return [fine(kept), *_fullness(about)]
 
 
 def _fullness(about: dict[str, str]) -> list[Finding]:
-    """70 % is the alarm, 90 % refuses events (design, "The commit")."""
+    """Without a limit nobody refuses anything in time: the system ends whatever is largest when its memory is gone."""
+    from service.store.fullness import FULL_FROM, TIGHT_FROM
+
     limit, used = int(about.get("maxmemory", "0")), int(about.get("used_memory", "0"))
-    if not limit or used < 0.7 * limit:
-        return []
-    told = f"its memory is {100 * used // limit} % full"
-    fix = "raise maxmemory: at 90 % no event is taken in"
-    return [bad(told, fix) if used >= 0.9 * limit else look(told, fix)]
+    if not limit:
+        return [
+            look(
+                f"it has no maxmemory (it uses {used >> 20} MB): nobody is warned before this server's machine is full",
+                "set maxmemory to what it may use: at 70 % of it you are told, at 90 % no event is taken in",
+            )
+        ]
+    told = f"its memory is {100 * used // limit} % full, of {limit >> 20} MB"
+    if used < TIGHT_FROM * limit:
+        return [fine(told)]
+    fix = f"raise maxmemory: from {100 * FULL_FROM:.0f} % on no event is taken in"
+    return [bad(told, fix) if used >= FULL_FROM * limit else look(told, fix)]
 
 
 async def _clock(opened: "RedisStore") -> Finding:

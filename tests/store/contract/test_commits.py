@@ -224,6 +224,47 @@ async def test_owners_who_came_and_went_without_moving_the_offset_are_counted(st
     assert (await store.acquire(DEADLINES)).owners == 1
 
 
+async def test_owners_who_came_and_went_without_firing_a_timer_are_counted_apart(store: Store) -> None:
+    assert [(await store.acquire(DEADLINES)).timer_owners for _ in range(3)] == [1, 2, 3]
+    last = await store.acquire(DEADLINES)
+
+    seq = await store.commit(DEADLINES, batch(last, offset=("ev", "0", "1-0")))
+    owned = await store.acquire(DEADLINES)
+    assert (owned.owners, owned.timer_owners) == (1, 5)
+    await store.commit(DEADLINES, batch(owned, seq, log=[b"a timer"]))
+
+    assert (await store.acquire(DEADLINES)).timer_owners == 1
+
+
+async def test_what_an_owner_began_alone_and_never_committed_is_told_to_the_next(store: Store) -> None:
+    first = await store.acquire(DEADLINES)
+    assert first.alone == ("", 0)
+    await store.alone(DEADLINES, first.epoch, "event ev 5-0", 1)
+    second = await store.acquire(DEADLINES)
+    assert second.alone == ("event ev 5-0", 1)
+    await store.alone(DEADLINES, second.epoch, "event ev 5-0", 2)
+    third = await store.acquire(DEADLINES)
+    assert third.alone == ("event ev 5-0", 2)
+
+    await store.commit(DEADLINES, batch(third, log=[b"decided"]))
+
+    assert (await store.acquire(DEADLINES)).alone == ("", 0)
+
+
+async def test_a_note_of_what_is_decided_alone_is_taken_back_and_is_the_owners_only(store: Store) -> None:
+    former = await store.acquire(DEADLINES)
+    owner = await store.acquire(DEADLINES)
+    await store.alone(DEADLINES, owner.epoch, "timer 5 deadline/a b", 1)
+
+    with pytest.raises(Fenced):
+        await store.alone(DEADLINES, former.epoch, "event ev 1-0", 7)
+
+    owner = await store.acquire(DEADLINES)
+    assert owner.alone == ("timer 5 deadline/a b", 1)
+    await store.alone(DEADLINES, owner.epoch, "timer 5 deadline/a b", 0)
+    assert (await store.acquire(DEADLINES)).alone == ("", 0)
+
+
 async def test_a_topic_keeps_its_number_of_partitions(store: Store) -> None:
     await store.acquire(DEADLINES, partitions=4)
     await store.acquire(DEADLINES, partitions=4)
