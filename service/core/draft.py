@@ -64,6 +64,15 @@ class Draft:
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
         self.cause = effect_key("event", event.source, event.id) if event else ""
 
+    @property
+    def happened_at(self) -> datetime:
+        """When the event happened, for ordering it among others: as its sender says, but never after its receipt.
+
+        A sender whose clock runs years ahead would otherwise keep every later word about the same field from counting.
+        """
+        assert self.event is not None
+        return min(self.event.time, self.event.received_at)
+
     # -- saying why ---------------------------------------------------------------------------------------------
     def because(self, code: Code, text: str) -> None:
         self.reasons.append(Reason(code, text))
