@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.directory import World
-from tests.core.histories import Happening, Replay, histories, worlds
+from tests.core.histories import Happening, Replay, histories
+from tests.core.policies import worlds
 
 
 @settings(max_examples=100)

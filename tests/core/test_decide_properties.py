@@ -8,7 +8,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 
 from service.core.directory import World
-from tests.core.histories import Happening, Replay, histories, worlds
+from tests.core.histories import Happening, Replay, histories
+from tests.core.policies import worlds
 
 
 @settings(max_examples=150)

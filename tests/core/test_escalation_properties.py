@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 from service.core.directory import World
 from service.core.model import Commitment
-from tests.core.histories import Happening, Replay, histories, worlds
+from tests.core.histories import Happening, Replay, histories
+from tests.core.policies import worlds
 from tests.core.test_time_properties import due
 
 

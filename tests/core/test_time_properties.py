@@ -10,22 +10,9 @@ from hypothesis import strategies as st
 
 from service.core.directory import World
 from service.core.events import DeadlineMoved, DeadlineSet, Event, Timer
-from service.core.policy import At, Recipients, Step
-from tests.core.histories import (
-    HOUR,
-    ID,
-    PEOPLE,
-    SOMEBODY,
-    START,
-    Happening,
-    Replay,
-    ats,
-    histories,
-    policies,
-    policy,
-    world_of,
-    worlds,
-)
+from service.core.policy import At, Recipients, Repeat, Step
+from tests.core.histories import ID, START, Happening, Replay, histories
+from tests.core.policies import HOUR, PEOPLE, SOMEBODY, ats, hours, policies, policy, world_of, worlds
 
 QUARTER = timedelta(minutes=15)
 
@@ -105,6 +92,24 @@ def test_when_nothing_is_answered_each_step_speaks_exactly_at_its_time(
 
     times = {due(step.at, moment, owner) for step in found}
     assert [told.at for told in replay.told] == sorted(at for at in times if at >= START)
+
+
+@settings(max_examples=60)
+@given(ats, st.integers(1, 9), st.integers(1, 3), st.integers(1, 60))
+def test_each_round_of_a_step_speaks_exactly_at_its_time(at: At, every: int, times: int, ahead: int) -> None:
+    moment = START + ahead * HOUR
+    step = Step("", at, Recipients(("owner",)), repeat=Repeat(hours(every), times))
+    data = DeadlineSet(commitment_id=ID, title="T", owner="ana", due_at=moment)
+    replay = Replay(world_of(policy("plain", [step]))).run([Happening(0, False, 0, ("deadline.set", data))])
+
+    replay.pass_time(START + timedelta(days=10))
+
+    first = due(at, moment, "ana")
+    rounds = [first + number * every * HOUR for number in range(times + 1)]
+    wanted = [at for at in rounds if at >= START and (first >= moment or at < moment)]
+    assert [(told.at, told.request.round) for told in replay.told] == [
+        (at, rounds.index(at)) for at in wanted
+    ]
 
 
 @settings(max_examples=100)

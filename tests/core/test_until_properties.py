@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from service.core.directory import World
 from service.core.events import Answer, Event, NotificationRequested, Timer
 from service.core.model import Commitment
-from tests.core.histories import Happening, Replay, Taken, histories, worlds
+from tests.core.histories import Happening, Replay, Taken, histories
+from tests.core.policies import worlds
 
 OVER = ("met", "cancelled", "no_date")
 
