@@ -86,9 +86,7 @@ async def test_the_mail_in_its_frame_fits_a_small_phone(paths: dict[str, str], o
     assert not await is_too_wide(page)
 
 
-async def test_nothing_moves_for_who_asks_for_less_motion(
-    paths: dict[str, str], open_page: OpenPage
-) -> None:
+async def test_nothing_moves_for_who_asks_for_less_motion(paths: dict[str, str], open_page: OpenPage) -> None:
     # `paths`: a message must have been caught, whichever test runs first.
     page = await open_page("/caught", reduced_motion="reduce")
 

@@ -226,7 +226,7 @@ def test_invariants_1_to_5_hold_whatever_happens(
     run(
         machine,
         settings=settings(
-            max_examples=60 if kind == "memory" else 20,
+            max_examples=50 if kind == "memory" else 12,
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
         ),

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from service.core.policy import Policy, Recipients, Step, View
+from service.core.policy import Condition, Policy, Recipients, Step, View
 from service.engine import POISON_TIMER_AGAIN_AFTER
 from service.store.clock import to_ms
 from service.store.contract import Commit
@@ -23,8 +23,8 @@ def breaks_at_c1(view: View) -> bool:
     return False
 
 
-def missed(skip_if: object) -> Policy:
-    return policy("p", [Step("missed", hours(0), Recipients(("owner",)), skip_if=skip_if)])  # type: ignore[arg-type]
+def missed(skip_if: Condition | None) -> Policy:
+    return policy("p", [Step("missed", hours(0), Recipients(("owner",)), skip_if=skip_if)])
 
 
 async def promised(home: Home, *, broken: bool = True) -> OneShard:
@@ -37,12 +37,15 @@ async def promised(home: Home, *, broken: bool = True) -> OneShard:
     return shard
 
 
-async def test_the_other_timers_of_the_shard_fire_and_the_broken_one_is_on_record(home: Home) -> None:
+async def test_the_other_timers_of_the_shard_fire_and_the_broken_one_is_on_record(
+    home: Home, logged: list
+) -> None:
     shard = await promised(home)
     owner, before = await shard.own(), await shard.state("deadline/c1")
 
     assert await shard.fire(owner, DUE) == 3
 
+    assert [(line["event"], line["subject"]) for line in logged] == [("poison_timer", "deadline/c1")]
     assert [(e.subject, e.reasons[0].code) for e in (await shard.history())[3:]] == [
         ("deadline/c1", "internal_error"),
         ("deadline/c2", "step"),

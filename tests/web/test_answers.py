@@ -324,7 +324,9 @@ async def test_the_owner_who_moved_the_date_is_done_by_an_older_message_too(worl
     assert (await world.state()).status == "met"
 
 
-async def test_done_on_a_page_from_before_a_reopening_changes_nothing_and_on_the_new_page_it_counts(world, web):
+async def test_done_on_a_page_from_before_a_reopening_changes_nothing_and_on_the_new_page_it_counts(
+    world, web
+):
     token = world.token("ana", "done", decided_at=world.at - timedelta(hours=1))
     await world.publish("deadline.met", commitment_id="c1", by="ana")
     await world.publish("deadline.reopened", commitment_id="c1", by="dana")
