@@ -32,8 +32,14 @@ START = datetime(2026, 3, 28, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 people = st.sampled_from(["ana", "leo", "dana"])
-instants = st.integers(-48, 96).map(lambda number: START + number * HOUR)
+instants = st.integers(-24, 200).map(lambda number: START + number * HOUR)
 ID = "c1"
+answers: st.SearchStrategy[tuple[str, Data]] = st.builds(
+    lambda kind, by, until: (f"commitment.{kind}", Answer(subject_id=ID, by=by, until=until)),
+    st.sampled_from(["acknowledged", "snoozed", "acknowledged", "help_requested"]),
+    st.sampled_from(["ana", "dana", "leo"]),
+    st.integers(10, 250).map(lambda number: START + number * HOUR),
+)
 datas: st.SearchStrategy[tuple[str, Data]] = st.one_of(
     st.builds(
         lambda owner, due: (
@@ -57,13 +63,10 @@ datas: st.SearchStrategy[tuple[str, Data]] = st.one_of(
         lambda kind: (f"deadline.{kind}", DeadlineClosed(commitment_id=ID)),
         st.sampled_from(["met", "cancelled", "reopened"]),
     ),
-    st.builds(
-        lambda kind, by, until: (f"commitment.{kind}", Answer(subject_id=ID, by=by, until=until)),
-        st.sampled_from(["acknowledged", "acknowledged", "snoozed", "help_requested"]),
-        people,
-        instants,
-    ),
+    answers,
 )
+# What keeps a ladder busy: mostly answers, now and then anything. (A `one_of` within a `one_of` is flattened.)
+busy = st.integers(0, 3).flatmap(lambda chance: datas if chance == 3 else answers)
 
 
 class Happening(NamedTuple):
@@ -76,13 +79,13 @@ class Happening(NamedTuple):
 
 
 def histories(*, max_age: int = 6, begun: bool = False) -> st.SearchStrategy[list[Happening]]:
-    """Any order of any events; with `begun`, after the commitment was made, so that more of them mean something."""
+    """Any order of any events; with `begun`, after the commitment was made, and mostly answers to it."""
     happenings = st.builds(
         Happening,
         st.integers(0, 20 * 60),
         st.sampled_from([False, False, True]),
         st.integers(0, max_age),
-        datas,
+        busy if begun else datas,
     )
     found = st.lists(happenings, max_size=12)
     return st.builds(lambda first, rest: [first, *rest], made, found) if begun else found

@@ -64,7 +64,7 @@ reactions = st.builds(
     st.sampled_from(["deadline.met", "deadline.moved", "deadline.set", "commitment.acknowledged"]),
     st.sampled_from(["owner", "everyone_told", "channel:wins"]),
 )
-limits = st.builds(Limited, st.integers(1, 30).map(hours), st.integers(0, 3))
+limits = st.builds(Limited, st.integers(1, 30).map(hours), st.sampled_from([3, 2, 1, 0]))
 
 
 def policy(name: str, found: list[Step], **more: object) -> Policy:
@@ -74,10 +74,10 @@ def policy(name: str, found: list[Step], **more: object) -> Policy:
     return Policy(name, name, "deadline", "due", f"hash-{name}", ordered, **more)
 
 
-def recipient_step(number: int, to: str, until: str = "", times: int = 0) -> Step:
-    """So many hours after the moment (negative: before) `to` is told, and `times` more every hour."""
+def recipient_step(number: int, *to: str, until: str = "", times: int = 0) -> Step:
+    """So many hours after the moment (negative: before) `to` are told, and `times` more every hour."""
     repeat = Repeat(hours(1), times) if times else None
-    return Step("", hours(number), Recipients((to,)), until=until, repeat=repeat)
+    return Step("", hours(number), Recipients(to), until=until, repeat=repeat)
 
 
 def policies(name: str, levels: tuple[str, ...] = ANYBODY) -> st.SearchStrategy[Policy]:
@@ -88,7 +88,7 @@ def policies(name: str, levels: tuple[str, ...] = ANYBODY) -> st.SearchStrategy[
         reactions=st.lists(reactions, max_size=2, unique_by=lambda one: one.on).map(tuple),
         acknowledge=limits,
         snooze=limits,
-        messages_max=st.sampled_from([3, 50]),
+        messages_max=st.sampled_from([50, 50, 3]),
     )
 
 

@@ -12,7 +12,7 @@ from tests.core.histories import Happening, Replay, histories
 from tests.core.policies import worlds
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(worlds, histories())
 def test_any_history_is_decided_twice_alike_with_reasons_and_tells_nobody_the_same_thing_twice(
     world: World, history: list[Happening]
@@ -22,7 +22,7 @@ def test_any_history_is_decided_twice_alike_with_reasons_and_tells_nobody_the_sa
     assert len(replay.keys) == len(set(replay.keys))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(worlds, histories(begun=True))
 def test_each_round_of_a_step_tells_each_recipient_at_most_once_in_a_cycle(
     world: World, history: list[Happening]
@@ -39,7 +39,7 @@ def test_each_round_of_a_step_tells_each_recipient_at_most_once_in_a_cycle(
     assert len(said) == len(set(said))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(worlds, histories())
 def test_without_further_events_every_ladder_ends(world: World, history: list[Happening]) -> None:
     replay = Replay(world).run(history)

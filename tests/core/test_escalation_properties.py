@@ -13,7 +13,7 @@ from tests.core.policies import worlds
 from tests.core.test_time_properties import due
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(worlds, histories(begun=True))
 def test_after_a_miss_each_message_comes_from_a_step_at_least_as_high_as_the_one_before(
     world: World, history: list[Happening]
@@ -36,12 +36,12 @@ def test_after_a_miss_each_message_comes_from_a_step_at_least_as_high_as_the_one
             highest[run] = max(said)
 
 
-@settings(max_examples=100)
+@settings(max_examples=150)
 @given(worlds, histories(begun=True))
 def test_a_ladder_says_no_more_than_its_rounds_for_each_time_it_may_be_held(
     world: World, history: list[Happening]
 ) -> None:
-    """Each acknowledgement and each snooze is limited by the policy, so what a ladder says after the last event is."""
+    """An acknowledgement and a snooze hold it once more each; when both are over, only its rounds are left to say."""
     replay = Replay(world).run(history)
     before = len(replay.told)
 

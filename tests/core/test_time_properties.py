@@ -55,7 +55,7 @@ class Promise:
             self.at = data.due_at if is_known and isinstance(data.due_at, datetime) else self.at
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(policies("one", SOMEBODY).map(world_of), histories(max_age=0, begun=True))
 def test_no_step_speaks_before_its_time(world: World, history: list[Happening]) -> None:
     """Every level is somebody here: after a level with nobody the next one speaks at once, which is its time then."""
@@ -112,7 +112,7 @@ def test_each_round_of_a_step_speaks_exactly_at_its_time(at: At, every: int, tim
     ]
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(worlds, histories())
 def test_a_look_before_the_time_changes_nothing(world: World, history: list[Happening]) -> None:
     replay = Replay(world).run(history)

@@ -13,7 +13,7 @@ from tests.core.policies import worlds
 OVER = ("met", "cancelled", "no_date")
 
 
-@settings(max_examples=100)
+@settings(max_examples=150)
 @given(worlds, histories(begun=True))
 def test_after_the_end_no_step_follows(world: World, history: list[Happening]) -> None:
     replay = Replay(world).run(history)
@@ -51,7 +51,7 @@ def _changed(state: Commitment) -> int:
     return max((moment.changed for moment in state.moments.values()), default=0)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(worlds, histories(begun=True))
 def test_an_acknowledgement_holds_every_step_that_waits_for_one_until_it_expires(
     world: World, history: list[Happening]
