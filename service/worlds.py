@@ -19,8 +19,12 @@ Compile = Callable[[bytes, str], Policy]
 
 
 def policies_of(raw: bytes) -> set[str]:
-    """The hashes of the policies a stored state runs under."""
-    state = decode_state(raw)
+    """The hashes of the policies a stored state runs under; none where it cannot be read: then its own decision breaks,
+    and not that of every subject loaded with it."""
+    try:
+        state = decode_state(raw)
+    except msgspec.MsgspecError:
+        return set()
     if not isinstance(state, Commitment):
         return set()
     return {run.policy for moment in state.moments.values() for run in moment.runs}

@@ -71,7 +71,8 @@ class Server:
         shutil.rmtree(self.folder)
 
     def keep_disk(self, name: str) -> None:
-        """Remember what is on disk now."""
+        """Remember what is on disk now, and nothing older under this name."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         shutil.copytree(self.folder / "appendonlydir", self.folder / name)
 
     def restore_disk(self, name: str) -> None:

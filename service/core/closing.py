@@ -67,7 +67,7 @@ def react(
         policy = policy_of(draft, run)
         for reaction in policy.reactions:
             what = f"reaction {reaction.id} of {policy.title or policy.name}"
-            if reaction.on != event or not draft.holds(reaction.when, False, moment, what):
+            if reaction.on != event or not draft.holds(reaction.when, False, moment, policy, what):
                 continue
             for to in resolve(reaction.notify, draft.state, draft.world.directory):
                 reason = f"{what}: {event}"

@@ -23,6 +23,9 @@ from service.core.rules import inbox as inboxes
 # What we know only by hearsay (an update before its create) waits this long for the rest.
 STUB_KEPT_FOR = timedelta(days=7)
 
+# Clocks differ by seconds everywhere. From a minute on, whoever runs the sender should hear that it counts no more.
+CLOCK_AHEAD_SAID = timedelta(minutes=1)
+
 RULES: dict[str, Callable[[Draft, Any], None]] = {**deadlines.RULES, **answers.RULES}
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.
@@ -56,6 +59,11 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
     rule(draft, event.data)
     if not draft.reasons:
         draft.because(Code.RECORDED, "recorded; nothing follows from it")
+    if event.time - event.received_at > CLOCK_AHEAD_SAID:
+        said, counts = f"{event.time:%Y-%m-%d %H:%M}", f"{event.received_at:%Y-%m-%d %H:%M} UTC"
+        draft.because(
+            Code.CLOCK_AHEAD, f"its sender's clock says {said}; it counts as of its receipt, {counts}"
+        )
     if state.opened_at is None and state.status == "stub":
         state.remove_at = draft.now + STUB_KEPT_FOR
     return draft.finish()

@@ -61,15 +61,28 @@ class Draft:
         self.notices: list[Notice] = []
         self.reasons: list[Reason] = []
         self.dead: list[Dead] = []
+        self.broken: dict[str, Emit] = {}  # what the policies' author is told, by key
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
         self.cause = effect_key("event", event.source, event.id) if event else ""
+
+    @property
+    def happened_at(self) -> datetime:
+        """When the event happened, for ordering it among others: as its sender says, but never after its receipt.
+
+        A sender whose clock runs years ahead would otherwise keep every later word about the same field from counting.
+        """
+        assert self.event is not None
+        return min(self.event.time, self.event.received_at)
 
     # -- saying why ---------------------------------------------------------------------------------------------
     def because(self, code: Code, text: str) -> None:
         self.reasons.append(Reason(code, text))
 
-    def holds(self, condition: Condition | None, otherwise: bool, moment: Moment, what: str) -> bool:
-        """Whether `condition` holds; one that cannot be computed never silences: then `otherwise`, with the reason."""
+    def holds(
+        self, condition: Condition | None, otherwise: bool, moment: Moment, policy: Policy, what: str
+    ) -> bool:
+        """Whether `condition` holds; one that cannot be computed never silences: then `otherwise`, with the reason, and
+        its author hears of it."""
         if condition is None:
             return True
         view = expression_view(facts(self.subject, self.state, moment), self.world.directory, self.event)
@@ -81,6 +94,7 @@ class Draft:
             self.because(
                 Code.CONDITION_FAILED, f"{what} could not be computed ({failure}); taken as {otherwise}"
             )
+            self._tell_author(moment, policy, what, self.reasons[-1].text)
             return otherwise
 
     # -- telling ------------------------------------------------------------------------------------------------
@@ -122,9 +136,20 @@ class Draft:
         if "unroutable" not in self.state.flags:
             self.state.flags.append("unroutable")
 
+    def _tell_author(self, moment: Moment, policy: Policy, what: str, why: str) -> None:
+        """Whoever looks after the policies hears that a condition fails. The key names no commitment, so that the inbox
+        takes it once a week for each condition, however many commitments meet it."""
+        if policy.mode == "shadow":
+            return
+        contact = Recipients((self.world.fallback_contact,))
+        for to in resolve(contact, self.state, self.world.directory):
+            key = effect_key("condition", policy.hash, what, to)
+            notice = Notice(to, "policy_broken", "~condition", moment, [why], policy, extra={"why": why})
+            self.broken[key] = self._emit(key, notice, key)
+
     # -- the end --------------------------------------------------------------------------------------------------
     def finish(self) -> Decision:
-        emits = [self._request(notice) for notice in self.notices]
+        emits = [self._request(notice) for notice in self.notices] + list(self.broken.values())
         return Decision(
             self.state,
             next_due(self.state, self.world),
@@ -163,10 +188,14 @@ class Draft:
             "",
             notice.kind,
         )
+        return self._emit(key, notice, cause)
+
+    def _emit(self, key: str, notice: Notice, cause: str) -> Emit:
+        policy, moment = notice.policy, notice.moment
         request = NotificationRequested(
             to=notice.to,
             subject=self.subject,
-            policy=name,
+            policy=policy.name if policy else "",
             policy_hash=policy.hash if policy else "",
             step=notice.step,
             cycle=moment.cycle,

@@ -61,12 +61,14 @@ class DeadlineProgress(Data, frozen=True, kw_only=True):
 
 
 class DeadlineClosed(Data, frozen=True, kw_only=True):
-    """`deadline.met`, `deadline.cancelled` and `deadline.reopened` share one shape."""
+    """`deadline.met`, `deadline.cancelled` and `deadline.reopened` share one shape; `as_of` is the cycle a person saw
+    who said so by a message."""
 
     commitment_id: Id
     at: datetime | UnsetType = UNSET
     by: Id | UnsetType = UNSET
     reason: Text | UnsetType = UNSET
+    as_of: int | UnsetType = UNSET
 
 
 class Answer(Data, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ def match(draft: Draft, name: str, family: str) -> None:
     for policy in draft.world.policies.of_family(family):
         if policy.moment != name or policy.name in running:
             continue
-        if draft.holds(policy.when, True, moment, f"`when` of policy {policy.name}"):
+        if draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
             moment.runs.append(Run(policy.hash))
             begin(draft, moment, moment.runs[-1])
     if not moment.runs:
@@ -117,10 +117,11 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
     if firing.is_before and shifted(policy.skip_after, at, zone) < draft.now:
         draft.because(Code.STALE, f"{what} was due {at:%Y-%m-%d %H:%M} UTC, too long ago to be of use")
         return False
-    if not draft.holds(policy.when, True, moment, f"`when` of policy {policy.name}"):
+    if not draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
         draft.because(Code.WHEN_FALSE, f"{what} is silent: the policy's `when` does not hold any more")
         return False
-    if step.skip_if is not None and draft.holds(step.skip_if, False, moment, f"`skip_if` of {what}"):
+    place = f"`skip_if` of step {step.id} of {policy.name}"
+    if step.skip_if is not None and draft.holds(step.skip_if, False, moment, policy, place):
         draft.because(Code.SKIP_IF, f"{what} is skipped by its `skip_if`")
         return False
     recipients = resolve(step.notify, draft.state, draft.world.directory)

@@ -71,6 +71,7 @@ class Moment(Struct, array_like=True):
     slips: int = 0
     runs: list[Run] = field(default_factory=list)
     note: PendingNote | None = None
+    reopened: int = 0  # the cycle in which it was last reopened: a "done" said to an older one is over
 
 
 class Commitment(Struct, array_like=True, tag="c1"):

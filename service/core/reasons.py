@@ -48,6 +48,7 @@ class Code(StrEnum):
     OLDER = "older"
     CLOSED = "closed"
     STUB = "stub"
+    CLOCK_AHEAD = "clock_ahead"
     UNMATCHED = "unmatched"
     STALE_ANSWER = "stale_answer"
     REFUSED = "refused"

@@ -15,6 +15,7 @@ _SUBJECTS = {
     "reminder": "Due {due}: {title}",
     "missed": "Was due {due}: {title}",
     "unroutable": "Nobody could be told: {title}",
+    "policy_broken": "A policy's condition fails, seen at: {title}",
 }
 
 

@@ -74,6 +74,10 @@ _DAY_LATE: dict[str, object] = {
 }
 _MET: dict[str, object] = {"status": "met", "closed_at": "2026-11-24T15:30:00.000Z", "progress": 100}
 _IN_TIME: dict[str, object] = {"due_at": "2026-11-27T16:00:00.000Z", "on_time": True, "told": []}
+_BROKEN = (
+    "`skip_if` of step last-call of deadlines could not be computed (`<` not supported between instances of `nothing` "
+    "and `str`); taken as False"
+)
 _NEXT = {"at": "2026-11-25T16:00:00.000Z", "to": ["dana"]}
 
 
@@ -142,13 +146,24 @@ _USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
         {"step": "deadlines.manager", "why": "step manager of Deadlines resolves to nobody (owner.manager)"},
         "step manager resolves to nobody; omar is the fallback contact",
     ),
+    "policy_broken": (
+        Reader("omar", "Omar Haddad"),
+        {},
+        {"why": _BROKEN},
+        _BROKEN,
+    ),
 }
 
 
 def usual(template: str) -> Sample:
     """The case by which a template is judged; for one that is not shipped, a late commitment read by its owner."""
     reader, facts, extra, reason = _USUAL.get(template, (ANA, _LATE, {}, "step s of Deadlines: the moment"))
-    step = {"resolved": "~closed", "replanned": "~moved", "acknowledged": "~acknowledged"}.get(template, "")
+    step = {
+        "resolved": "~closed",
+        "replanned": "~moved",
+        "acknowledged": "~acknowledged",
+        "policy_broken": "~condition",
+    }.get(template, "")
     more = {"step": step} if step else {}
     return Sample(owed(template, reader.id, facts=facts, extra=extra, reasons=(reason,), **more), reader)
 

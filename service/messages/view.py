@@ -202,7 +202,7 @@ def _namer(name_of: NameOf) -> NameOf:
 
 def _reasons(owed: Owed, reader: Reader) -> list[str]:
     """Why this reader gets it: what it is to them, then what the decision says."""
-    if owed.template == "unroutable":
+    if owed.template in ("unroutable", "policy_broken"):
         mine = ["You are the fallback contact."]
     elif owed.facts.get("owner") == reader.id:
         mine = ["It is yours."]

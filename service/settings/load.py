@@ -43,7 +43,7 @@ SHIPPED_TEMPLATES = frozenset(
             "deal_won",
             "milestone",
         ),
-        *("kudos", "checkin_ask", "checkin_missed", "digest", "unroutable", "acknowledged"),
+        *("kudos", "checkin_ask", "checkin_missed", "digest", "unroutable", "acknowledged", "policy_broken"),
     }
 )
 FILES = ("followthrough.yaml", "channels.yaml", "directory.yaml", "calendars.yaml")

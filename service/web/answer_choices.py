@@ -56,13 +56,14 @@ class Asker(NamedTuple):
     as_of: int
     zone: ZoneInfo  # the reader's: "tomorrow at 09:00"
     owner_zone: ZoneInfo  # the owner's: a new date
+    shown: int  # the newest cycle that a page can have shown them; not the owner (any more): their message's
 
 
 def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
     """The answer that `form` gives; raises NotAnAnswer in words for the person who gave it."""
     action = form.get("do", "")
     if action in ("done", "undo"):
-        return _close_or_reopen(action, asker, now)
+        return _close_or_reopen(action, _seen(form.get("seen", "")), asker, now)
     if action == "acknowledge":
         return Choice(action, "", "commitment.acknowledged", _data(asker))
     if action == "snooze":
@@ -83,8 +84,7 @@ def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
 
 def event_id(token: str, choice: Choice, seen: str) -> str:
     """The id of the answer's event; `seen` is the cycle that the page showed, as its form sent it back."""
-    cycle = seen if seen.isascii() and seen.isdigit() and len(seen) < 10 else ""
-    return effect_key("answer", token, choice.action, choice.value, cycle)
+    return effect_key("answer", token, choice.action, choice.value, _seen(seen) or "")
 
 
 def attributes(choice: Choice, asker: Asker, answer_id: str, now: datetime) -> dict[str, object]:
@@ -104,11 +104,18 @@ def _data(asker: Asker) -> dict[str, object]:
     return {"subject_id": asker.subject, "by": asker.person, "via": "link", "as_of": asker.as_of}
 
 
-def _close_or_reopen(action: str, asker: Asker, now: datetime) -> Choice:
+def _seen(raw: str) -> int:
+    """The cycle that the page showed, as its form sent it back; 0 when it says none."""
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+
+
+def _close_or_reopen(action: str, seen: int, asker: Asker, now: datetime) -> Choice:
+    """Done or Undo, said to what the page showed: an owner who saw on it that it was reopened may say "done" again."""
     family, bare = split_subject(asker.subject)
     if family != "deadline":
         raise NotAnAnswer("This cannot be marked as done by a link.")
-    data: dict[str, object] = {"commitment_id": bare, "at": iso(now), "by": asker.person}
+    as_of = max(asker.as_of, min(seen, asker.shown))
+    data: dict[str, object] = {"commitment_id": bare, "at": iso(now), "by": asker.person, "as_of": as_of}
     return Choice(action, "", "deadline.met" if action == "done" else "deadline.reopened", data)
 
 

@@ -90,10 +90,6 @@ def answered(visit: Visit, choice: Choice, entry: LogEntry | None) -> Response:
     return choices(visit, outcome=visit.words.outcome(choice, entry))
 
 
-def refused_as_stale(visit: Visit) -> Response:
-    return choices(visit, outcome=Outcome("Nothing was changed", [visit.words.stale()], [], True))
-
-
 def waiting(visit: Visit, choice: Choice, answer_id: str) -> Response:
     """The answer is in the log and not applied yet. The page asks again by itself, and asking changes nothing."""
     again = f"/a/{visit.token}?{urlencode({'do': choice.action, 'sent': answer_id})}"

@@ -147,11 +147,11 @@ class Words:
         due_at = self.moment.at
         present = (
             f" It is now due {self.at(due_at)}, and {self._name(self._state.owner)} owns it."
-            if due_at
+            if due_at and self._state.status == "open"
             else ""
         )
         return (
-            "The message you came from is older than a change of its date, its owner, or of open and closed; "
+            "The message or page you came from is older than a change of its date, its owner, or of open and closed; "
             f"its answers no longer apply.{present}"
         )
 

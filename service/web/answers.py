@@ -24,7 +24,7 @@ from service.store.contract import Shard, StoreDown
 from service.web import answer_pages as pages
 from service.web.answer_choices import SOURCE, Asker, Choice, NotAnAnswer, attributes, choose, event_id
 from service.web.answer_pages import Visit
-from service.web.answer_words import Words
+from service.web.answer_words import Words, moment_of
 from service.web.buckets import Buckets
 from service.web.deps import Deps, WebDeps
 
@@ -94,8 +94,6 @@ async def _act(visit: Visit, form: Mapping[str, str], deps: WebDeps) -> Response
         _check_offered(visit, choice)
         answer_id = event_id(visit.token, choice, form.get("seen", ""))
         if not _has_applied(visit.state, answer_id):
-            if _is_a_former_owners_done(visit, choice):
-                return pages.refused_as_stale(visit)
             await _publish(visit, choice, answer_id, deps)
     except NotAnAnswer as problem:
         return pages.choices(visit, form.get("do", ""), str(problem), form, status=422)
@@ -125,9 +123,9 @@ async def _visit(token: str, deps: WebDeps) -> Visit:
     if link.expires_at <= now or state is None:
         raise Refused(pages.gone())
     graph = deps.settings().graph
-    asker = Asker(
-        link.person, link.subject, link.as_of, graph.zone_of(link.person), graph.zone_of(state.owner)
-    )
+    shown = moment_of(state).cycle if state.owner == link.person else link.as_of
+    zones = graph.zone_of(link.person), graph.zone_of(state.owner)
+    asker = Asker(link.person, link.subject, link.as_of, *zones, shown)
     words = Words(state, link.person, asker.zone, now, deps.settings().book.name)
     return Visit(token, asker, link.actions, shard, state, words, now)
 
@@ -142,11 +140,6 @@ def _check_offered(visit: Visit, choice: Choice) -> None:
     """The link must offer the answer; whether it is still in time is decided where every event is decided."""
     if choice.action not in visit.offered and not (choice.action == "undo" and visit.may_undo):
         raise NotAnAnswer("Your message does not offer that answer. Please choose one of those on this page.")
-
-
-def _is_a_former_owners_done(visit: Visit, choice: Choice) -> bool:
-    """`deadline.met` carries no `as_of`, so a button from before a hand-over is refused here, not by the rules."""
-    return choice.action == "done" and visit.is_stale and visit.state.owner != visit.asker.person
 
 
 async def _form(request: Request) -> dict[str, str]:

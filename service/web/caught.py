@@ -35,6 +35,7 @@ LABELS = {
     "replanned": "Re-planned",
     "kept": "Kept",
     "unroutable": "Nobody to tell",
+    "policy_broken": "Policy broken",
 }
 
 # More rows than this nobody reads; the filter and `/v1/caught` reach the rest.

@@ -17,6 +17,7 @@ SHIPPED = (
     "kept",
     "missed",
     "offer_help",
+    "policy_broken",
     "reminder",
     "replanned",
     "resolved",

@@ -286,17 +286,72 @@ async def test_an_answer_to_an_older_message_changes_nothing_and_says_why(world,
     assert (after.moments, after.told) == (state.moments, state.told)
 
 
-async def test_a_former_owners_done_changes_nothing(world, web):
+async def test_a_former_owners_done_changes_nothing_and_is_on_record(world, web):
     token = world.token("ana", "done")
     await world.publish("deadline.reassigned", commitment_id="c1", owner="leo")
-    before = await world.appended()
 
-    _, text = await post(web, token, do="done", seen="1")
+    _, text = await post(web, token, do="done", seen="2")  # whatever the form says they saw
 
     assert "Nothing was changed" in text
     assert "Leo Marin" in text
     assert (await world.state()).status == "open"
-    assert await world.appended() == before
+    assert [reason.code for reason in (await world.history())[-1].reasons] == ["stale_answer"]
+
+
+async def test_done_against_a_hand_over_that_is_read_first_changes_nothing(world, web, monkeypatch):
+    monkeypatch.setattr(answers, "APPLIED_WITHIN_S", 0.1)
+    token, world.is_held = world.token("ana", "done"), True
+    await world.publish("deadline.reassigned", commitment_id="c1", owner="leo")
+
+    status, text = await post(web, token, do="done", seen="1")
+    again = re.search(r'url=(/a/[^"]+)"', text)
+    assert status == 202
+    assert again is not None
+
+    await world.catch_up()
+    _, text = await get(web, again[1].replace("&amp;", "&"))
+    assert "Nothing was changed" in text
+    assert "Leo Marin owns it" in text
+    assert (await world.state()).status == "open"
+
+
+async def test_the_owner_who_moved_the_date_is_done_by_an_older_message_too(world, web):
+    token = world.token("ana", "done")
+    await world.publish("deadline.moved", commitment_id="c1", due_at="2026-12-20T16:00:00Z", by="ana")
+
+    _, text = await post(web, token, do="done", seen="1")
+
+    assert "Done. Thank you." in text
+    assert (await world.state()).status == "met"
+
+
+async def test_done_on_a_page_from_before_a_reopening_changes_nothing_and_on_the_new_page_it_counts(
+    world, web
+):
+    token = world.token("ana", "done", decided_at=world.at - timedelta(hours=1))
+    await world.publish("deadline.met", commitment_id="c1", by="ana")
+    await world.publish("deadline.reopened", commitment_id="c1", by="dana")
+
+    _, text = await post(web, token, do="done", seen="1")
+    assert "Nothing was changed" in text
+    assert (await world.state()).status == "open"
+
+    _, text = await post(web, token, do="done", seen=seen_in(text))
+    assert "Done. Thank you." in text
+    assert (await world.state()).status == "met"
+
+
+async def test_an_undo_forgotten_in_another_tab_does_not_reopen_a_later_done(world, web):
+    token, tab = world.token(), world.token("ana", "done", decided_at=world.at - timedelta(hours=1))
+    await post(web, token, do="done", seen="1")
+    _, text = await post(web, token, do="undo", seen="1")
+    await post(web, token, do="done", seen=seen_in(text))
+
+    _, text = await post(web, tab, do="undo", seen="1")
+
+    assert "Nothing was changed" in text
+    assert "It is now due" not in text
+    assert (await world.state()).status == "met"
 
 
 # -- when something is slow, away or hammering --------------------------------------------------------------------

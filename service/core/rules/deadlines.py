@@ -37,9 +37,15 @@ def moment_of(draft: Draft) -> Moment:
     return draft.state.moments.setdefault(MOMENT, Moment())
 
 
+def _begin_cycle(moment: Moment) -> None:
+    """The date, the owner, or open and closed has changed: what was said to the cycle before is stale."""
+    moment.cycle += 1
+    moment.changed = moment.cycle
+
+
 def on_set(draft: Draft, data: DeadlineSet) -> None:
     """A commitment is made, or all of it is said again: new facts, a new date, perhaps a new owner."""
-    state, at = draft.state, _time(draft)
+    state, at = draft.state, draft.happened_at
     is_new = state.opened_at is None
     if state.status in CLOSED and not is_new and state.status != "no_date":
         draft.because(Code.CLOSED, "it is closed already; recorded, nothing follows")
@@ -67,9 +73,9 @@ def on_set(draft: Draft, data: DeadlineSet) -> None:
 def _open(draft: Draft, data: DeadlineSet) -> None:
     """The first time we hear of it as a whole; its end or a newer date may have come before (out of order)."""
     state, moment = draft.state, moment_of(draft)
-    if is_newer(state, "due", _time(draft)):
+    if is_newer(state, "due", draft.happened_at):
         _put_date(draft, moment, data.due_at, data.due_on)
-        stamp(state, "due", _time(draft))
+        stamp(state, "due", draft.happened_at)
     elif moment.on:
         moment.at = _instant(draft, None, date.fromisoformat(moment.on))
     if state.status in CLOSED:
@@ -129,15 +135,15 @@ def on_moved(draft: Draft, data: DeadlineMoved) -> None:
 
 
 def _note_on_stub(draft: Draft, data: DeadlineMoved) -> None:
-    if is_newer(draft.state, "due", _time(draft)):
+    if is_newer(draft.state, "due", draft.happened_at):
         _put_date(draft, moment_of(draft), data.due_at, data.due_on)
-        stamp(draft.state, "due", _time(draft))
+        stamp(draft.state, "due", draft.happened_at)
     draft.because(Code.STUB, "we have not heard of this commitment yet; kept until we do")
 
 
 def move(draft: Draft, due_at: object, due_on: object, by: str, reason: str) -> bool:
     """Apply a new date, or its removal; whether anything changed."""
-    state, moment, at = draft.state, moment_of(draft), _time(draft)
+    state, moment, at = draft.state, moment_of(draft), draft.happened_at
     if due_at is UNSET and due_on is UNSET:
         return False
     if not is_newer(state, "due", at):
@@ -162,8 +168,7 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str = "", rea
     """The date is another one: a new cycle from its first step that still lies ahead."""
     zone = draft.world.directory.zone_of(draft.state.owner)
     assert moment.at is not None
-    moment.cycle += 1
-    moment.changed = moment.cycle
+    _begin_cycle(moment)
     jumped = False
     start = moved_into_past(draft, moment)
     for run in moment.runs:
@@ -189,14 +194,15 @@ def _without_date(draft: Draft, moment: Moment, old: datetime | None = None, by:
 def on_reassigned(draft: Draft, data: DeadlineReassigned) -> None:
     old = draft.state.owner
     if draft.state.opened_at is None:
-        take(draft.state, {"owner": data.owner}, _time(draft))
+        take(draft.state, {"owner": data.owner}, draft.happened_at)
         draft.because(Code.STUB, "we have not heard of this commitment yet; kept until we do")
     elif draft.state.status in CLOSED:
-        take(draft.state, {"owner": data.owner}, _time(draft))
+        if take(draft.state, {"owner": data.owner}, draft.happened_at):
+            _begin_cycle(moment_of(draft))  # the owner of before takes nothing back any more
         draft.because(Code.CLOSED, "it is closed; recorded, nothing follows")
-    elif not is_newer(draft.state, "owner", _time(draft)):
+    elif not is_newer(draft.state, "owner", draft.happened_at):
         draft.because(Code.OLDER, "a newer owner is known")
-    elif not take(draft.state, {"owner": data.owner}, _time(draft)):
+    elif not take(draft.state, {"owner": data.owner}, draft.happened_at):
         draft.because(Code.UNCHANGED, f"{data.owner} owns it already")
     else:
         _hand_over(draft, old)
@@ -207,8 +213,7 @@ def _hand_over(draft: Draft, old_owner: str) -> None:
     """A new owner starts afresh: old answers do not bind, and whoever was told before learns who has it now."""
     state, moment = draft.state, moment_of(draft)
     draft.because(Code.RECORDED, f"{state.owner} owns it now")
-    moment.cycle += 1
-    moment.changed = moment.cycle
+    _begin_cycle(moment)
     if moment.on:
         moment.at = _instant(draft, None, date.fromisoformat(moment.on))
     was_told, in_trouble = any(told.to == old_owner for told in state.told), any(t.after for t in state.told)
@@ -231,7 +236,7 @@ def _hand_over(draft: Draft, old_owner: str) -> None:
 
 def on_progress(draft: Draft, data: DeadlineProgress) -> None:
     values = {"progress": data.percent, "confidence": data.confidence, "note": data.note}
-    changed = take(draft.state, {name: v for name, v in values.items() if v is not UNSET}, _time(draft))
+    changed = take(draft.state, {name: v for name, v in values.items() if v is not UNSET}, draft.happened_at)
     if not changed:
         draft.because(Code.UNCHANGED, "it says nothing new, or something newer is known")
     else:
@@ -239,6 +244,26 @@ def on_progress(draft: Draft, data: DeadlineProgress) -> None:
         if draft.state.status == "open":
             match(draft, MOMENT, FAMILY)
     react(draft, moment_of(draft))
+
+
+def _is_stale(draft: Draft, data: DeadlineClosed) -> bool:
+    """Whether an end, or taking it back, was said to something that is over, with the reason.
+
+    The owner's word stands although the date has moved since: done is done. It does not stand when the commitment
+    was reopened since. Anybody else's is stale as every answer is: by a new date, owner, or open and closed.
+    """
+    moment = draft.state.moments.get(MOMENT)
+    if draft.state.opened_at is None or moment is None or not isinstance(data.as_of, int):
+        return False
+    if data.as_of < moment.reopened:
+        draft.because(Code.STALE_ANSWER, "it was reopened since that message; nothing was changed")
+        return True
+    if data.by != draft.state.owner and data.as_of < moment.changed:
+        draft.because(
+            Code.STALE_ANSWER, "the date or the owner has changed since that message; nothing was changed"
+        )
+        return True
+    return False
 
 
 def on_met(draft: Draft, data: DeadlineClosed) -> None:
@@ -250,9 +275,11 @@ def on_cancelled(draft: Draft, data: DeadlineClosed) -> None:
 
 
 def _end(draft: Draft, data: DeadlineClosed, status: str) -> None:
-    state, at = draft.state, _time(draft)
+    state, at = draft.state, draft.happened_at
     when = data.at if isinstance(data.at, datetime) else at
     by = data.by if isinstance(data.by, str) else ""
+    if _is_stale(draft, data):
+        return
     if state.status == status:
         draft.because(Code.UNCHANGED, f"it is {status} already")
     elif not is_newer(state, "status", at):
@@ -267,9 +294,11 @@ def _end(draft: Draft, data: DeadlineClosed, status: str) -> None:
         close(draft, moment_of(draft), status, min(when, draft.now), by)
 
 
-def on_reopened(draft: Draft, _data: DeadlineClosed) -> None:
+def on_reopened(draft: Draft, data: DeadlineClosed) -> None:
     """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
-    state, moment, at = draft.state, moment_of(draft), _time(draft)
+    state, moment, at = draft.state, moment_of(draft), draft.happened_at
+    if _is_stale(draft, data):
+        return
     if not is_newer(state, "status", at):
         draft.because(Code.OLDER, "something newer is known about its end")
         return
@@ -289,8 +318,8 @@ def on_reopened(draft: Draft, _data: DeadlineClosed) -> None:
     state.status, state.closed_at, state.remove_at, state.escalated = "open", None, None, False
     for told in state.told:
         told.after = False
-    moment.cycle += 1
-    moment.changed = moment.cycle
+    _begin_cycle(moment)
+    moment.reopened = moment.cycle
     start = moved_into_past(draft, moment)
     match(draft, MOMENT, FAMILY)
     for run in moment.runs:
@@ -316,11 +345,6 @@ def _instant(draft: Draft, due_at: object, due_on: object) -> datetime | None:
         directory, owner = draft.world.directory, draft.state.owner
         return wall(due_on, directory.end_of_day(owner, due_on), directory.zone_of(owner))
     return None
-
-
-def _time(draft: Draft) -> datetime:
-    assert draft.event is not None
-    return draft.event.time
 
 
 RULES: dict[str, Callable[[Draft, Any], None]] = {
