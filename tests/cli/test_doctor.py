@@ -189,7 +189,7 @@ def test_what_not_even_the_fallback_contact_heard_is_red_for_a_day(
     on_thread(fill)
 
     assert texts(shell, "Store", "bad") == red
-    assert texts(shell, "Store", "look") == ["2 dead letters"]
+    assert "2 dead letters" in texts(shell, "Store", "look")
 
 
 async def test_a_clock_that_differs_is_red() -> None:

@@ -43,7 +43,7 @@ def test_the_first_channel_is_taken_and_the_rest_are_fallbacks() -> None:
     assert (owed.channel, owed.fallbacks) == ("email", ("slack",))
 
 
-def test_after_a_bounce_the_address_is_not_used_again() -> None:
+def test_after_a_bounce_the_address_is_tried_last() -> None:
     outcome = DeliveryOutcome(to="ana", key="k", channel="email", subject="deadline/c1", reason="no such box")
     bounced = _give(
         Emit("b", "inbox", "delivery.bounced", "inbox/ana", NOW, msgspec.json.encode(outcome)), None
@@ -53,7 +53,7 @@ def test_after_a_bounce_the_address_is_not_used_again() -> None:
     decision = ask("ana", stored=encode_state(bounced.state))
 
     [owed] = decision.owed
-    assert (owed.channel, owed.fallbacks) == ("slack", ())
+    assert (owed.channel, owed.fallbacks) == ("slack", ("email",))
     assert Code.ADDRESS_DISABLED in {reason.code for reason in decision.reasons}
 
 

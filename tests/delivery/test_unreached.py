@@ -94,7 +94,7 @@ def test_an_escalation_that_reaches_nobody_is_told_to_the_fallback_contact_at_on
     town.unreached = {"dana": NEVER}
 
     town.promise("c1")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     (word,) = town.told("rosa")
     assert (word.template, word.subject, word.until) == ("unroutable", "deadline/c1", "nothing")
@@ -111,7 +111,7 @@ def test_the_ladder_goes_on_above_whoever_is_not_reached() -> None:
     town.unreached = {"dana": NEVER}
 
     town.promise("c1")
-    town.later(seconds=40)
+    town.later(seconds=45)
 
     assert [owed.step for owed in town.told("omar")] == ["director"]
 
@@ -120,7 +120,7 @@ def test_a_delivery_settled_twice_tells_once() -> None:
     town = Town()
     town.unreached = {"dana": NEVER}
     town.promise("c1")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     lost = next(sent.owed for sent in town.run.sent if sent.owed.to == "dana")
     town.settle_again(lost)
@@ -134,7 +134,7 @@ def test_one_death_told_again_after_a_rollback_has_the_same_key() -> None:
         town = Town()
         town.unreached = {"dana": NEVER}
         town.promise("c1")
-        town.later(seconds=16)
+        town.later(seconds=26)
         keys.append(town.told("rosa")[0].key)
 
     assert keys[0] == keys[1]
@@ -146,7 +146,7 @@ def test_a_reader_who_is_not_reached_for_days_is_one_message_a_day_that_names_wh
 
     for number in range(30):
         town.promise(f"c{number}")
-    town.later(seconds=20)
+    town.later(seconds=30)
     at_once = len(town.told("rosa"))
     town.later(days=1)
     town.later(days=3)
@@ -181,7 +181,7 @@ def test_the_next_loss_after_a_quiet_day_is_told_at_once() -> None:
     town.later(days=2)
 
     town.promise("c2")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     assert [owed.subject for owed in town.told("rosa")] == ["deadline/c1", "deadline/c2"]
 
@@ -227,11 +227,11 @@ def test_an_address_that_bounced_is_tried_again_because_nobody_says_when_the_dir
     town = Town()
     town.unreached = {"dana": NO_MAILBOX}
     town.promise("c1")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     town.unreached = {}
     town.promise("c2")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     assert [owed.subject for owed in town.told("rosa")] == ["deadline/c1"]
     assert "deadline/c2" in [owed.subject for owed in town.told("dana")]
@@ -244,10 +244,10 @@ def test_a_channel_that_bounced_comes_last_in_the_order_of_its_reader() -> None:
     people["dana"] = replace(people["dana"], channels=("email", "slack"))
     town.unreached = {"dana by email": NO_MAILBOX}
     town.promise("c1")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     town.promise("c2")
-    town.later(seconds=16)
+    town.later(seconds=26)
 
     by = {owed.subject: (owed.channel, owed.fallbacks) for owed in town.told("dana")}
     assert by == {"deadline/c1": ("slack", ()), "deadline/c2": ("slack", ("email",))}

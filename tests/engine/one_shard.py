@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from service.consumers.reading import read
+from service.consumers.reading import read, received
 from service.core.directory import World
 from service.core.effects import Emit, LogEntry, decode_emit, decode_log
 from service.core.envelope import admit
@@ -46,7 +46,7 @@ class OneShard:
         await self.store.append([(SHARD, raw)])
 
     def read(self, record: Record) -> Input:
-        return read(record, lambda _: None)
+        return read(record, received(record.position), lambda _: None)
 
     async def take(self, owner: Owner, now: datetime, count: int = BATCH_MAX) -> int:
         """Read on from where this owner stands, decide and commit; how many records that were."""

@@ -64,7 +64,9 @@ class OneShard:
 
     async def take(self, records: list[Record], after: str | None = None) -> None:
         place = self.owner.position if after is None else after
-        await self.owner.take([read(record, lambda _: None) for record in records], place, self._now())
+        await self.owner.take(
+            [read(record, self.at, lambda _: None) for record in records], place, self._now()
+        )
 
     async def catch_up(self) -> None:
         while records := await self.unread():
