@@ -1,4 +1,4 @@
-"""What one commit will hold, gathered decision by decision; and what goes in. The owner of a shard (engine.py) fills it.
+"""What goes into one commit, and what it will hold, gathered decision by decision: the owner of a shard fills it.
 
 It must not know a store beyond the shape of a commit. The guard that the commit passes is in store/commit.lua.
 """
