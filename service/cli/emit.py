@@ -62,6 +62,7 @@ def emit(
             {"accepted": 0, "ids": [], "problems": [mistake.as_dict() for mistake in mistakes]},
         )
     settings = read_settings(config)
+    _warn_nobody(lines, settings)
     asyncio.run(_emit(lines, mistakes, settings, began, config, at_once=now, as_json=as_json))
     if mistakes:
         raise typer.Exit(Exit.FINDINGS)
@@ -139,6 +140,17 @@ def _warn_unknown(event_type: str) -> None:
     if event_type not in EVENTS:
         near = nearest(event_type, set(EVENTS) - INTERNAL)
         say(f"warning: no rule reads the type `{event_type}` yet{near}", YELLOW)
+
+
+def _warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
+    """Owners who are not in the directory: their events count, but nobody can be reminded."""
+    from service.core.nearest import nearest
+
+    people, book = settings.graph.people, settings.book
+    found = (getattr(line.event.data, "owner", None) for line in lines)
+    for owner in dict.fromkeys(owner for owner in found if isinstance(owner, str)):
+        if owner not in people and ("@" not in owner or book.id_of_email(owner) is None):
+            say(f"warning: `{owner}` is not in directory.yaml{nearest(owner, people)}", YELLOW)
 
 
 def _show_mistakes(mistakes: "list[Mistake]") -> None:

@@ -395,3 +395,15 @@ def test_what_strangers_wrote_cannot_steer_the_terminal(shell: Shell) -> None:
         answer = shell("emit", shell.write("day.jsonl", MET))
 
     assert "\\x1b[2Jgone\\u202e" in answer.err
+
+
+def test_an_owner_who_is_nobody_is_named_with_the_nearest_person(shell: Shell) -> None:
+    words = ("deadline.set", "commitment_id=c1", "title=T", "due_at=+1d")
+
+    wrong = shell("emit", *words, "owner=anna")
+    right = shell("emit", *words, "owner=ana")
+    by_mail = shell("emit", *words, "owner=ana@example.com")
+    none = shell("emit", "deadline.met", "commitment_id=c1")
+
+    assert (wrong.code, "`anna` is not in directory.yaml; did you mean 'ana'?" in wrong.err) == (0, True)
+    assert not any("directory.yaml" in answer.err for answer in (right, by_mail, none))
