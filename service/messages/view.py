@@ -101,6 +101,7 @@ def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str
         "due_short": times.short(due) if due else "no date",
         "due_in": times.away(due) if due else "",
         "is_due": "has no date",
+        "due_label": "Due",
         "has_due": due is not None,
         "is_late": is_late,
         "is_closed": is_closed(facts),
@@ -111,7 +112,12 @@ def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str
         "quiet_since": times.full(touched) if touched else "",
     }
     if due:
-        dates["is_due"] = f"{'was' if due <= now else 'is'} due {times.away(due)}"
+        closes = facts.get("moment") == "close"
+        words = ("was to close", "closes") if closes else ("was due", "is due")
+        dates["is_due"] = f"{words[due > now]} {times.away(due)}"
+        dates["due_label"] = (
+            ("Was to close", "Closes")[due > now] if closes else ("Was due", "Due")[due > now]
+        )
     if due and closed and abs((closed - due).total_seconds()) >= 1:
         early = closed < due
         dates["margin"] = f"{between(*sorted((due, closed)))} {'before' if early else 'after'} it was due"
