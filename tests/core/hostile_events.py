@@ -64,8 +64,8 @@ def moved(**data: object) -> bytes:
     return json.dumps({**GOOD, "type": "deadline.moved", "data": {"commitment_id": "c1", **data}}).encode()
 
 
-def deal(type: str = "deal.updated", **data: object) -> bytes:
-    return json.dumps({**GOOD, "type": type, "data": {"deal_id": "d1", **data}}).encode()
+def deal(kind: str = "deal.updated", **data: object) -> bytes:
+    return json.dumps({**GOOD, "type": kind, "data": {"deal_id": "d1", **data}}).encode()
 
 
 def due(value: object) -> bytes:
@@ -301,8 +301,8 @@ _TIMES = [
     Hostile("currency in words", deal(currency="Euro"), "invalid_value", "/data/currency", 422, "ISO 4217"),
     Hostile("two close dates", deal(close_on="2026-11-30", close_at="2026-11-30T16:00:00Z"), "both_dates",
             "/data/close_on", 422),
-    Hostile("helper that is a channel", deal("deal.won", helpers=["leo", "channel:email:x@evil.example"]), "invalid_value",
-            "/data/helpers", 422, "name a person"),
+    Hostile("helper that is a channel", deal("deal.won", helpers=["leo", "channel:email:x@evil.example"]),
+            "invalid_value", "/data/helpers", 422, "name a person"),
     Hostile("helper that is a list", deal("deal.won", helpers=[["leo"]]), "wrong_type", "/data/helpers/0", 422),
     Hostile("due_on instant", moved(due_on="2026-11-30T16:00:00Z"), "invalid_date", "/data/due_on", 422, "due_at"),
     Hostile("due_on words", moved(due_on="Friday"), "invalid_date", "/data/due_on", 422),

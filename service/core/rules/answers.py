@@ -26,8 +26,10 @@ from service.core.view import CLOSED
 def _moment(draft: Draft, data: Answer) -> Moment | None:
     """The moment the answer is about; None, with the reason, when the answer binds nothing any more."""
     moment = _meant(draft, data)
-    if draft.state.opened_at is None or moment is None:
+    if draft.state.opened_at is None or not draft.state.moments:
         draft.because(Code.STUB, "we do not know this commitment")
+    elif moment is None:
+        draft.because(Code.REFUSED, f"it has no moment `{data.moment}`; nothing was changed")
     elif draft.state.status in CLOSED:
         draft.because(
             Code.CLOSED, f"it is {draft.state.status.replace('_', ' ')} already; nothing was changed"
