@@ -12,7 +12,7 @@ from service.core.effects import Owed
 from service.core.message import Reader
 from service.core.view import CLOSED
 from service.messages.clean import line, prose, url
-from service.messages.times import Times, between, count, instant
+from service.messages.times import Times, between, instant
 
 # The history of one commitment in a mail; the page behind it has all of it.
 TOLD_MAX = 6
@@ -156,6 +156,18 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
     }
 
 
+def money(amount: str, currency: str) -> str:
+    """`48,000 EUR`, `1,200.50 EUR`; nothing where there is no amount, and the text itself where it is no number."""
+    try:
+        number = Decimal(amount)
+    except InvalidOperation:
+        return line(f"{amount} {currency}".strip(), 60) if amount else ""
+    if not number.is_finite():
+        return ""
+    whole = number == number.to_integral_value()
+    return line(f"{number:,.0f} {currency}" if whole else f"{number:,.2f} {currency}", 60)
+
+
 def _hears(whom: list[str], reader: str, name: NameOf) -> str:
     """The beginning of a sentence: `you hear`, `Dana Weiss hears`, `you and Leo Marin hear`."""
     names = ["you"] * (reader in whom) + [name(to) for to in whom if to != reader]
@@ -193,58 +205,6 @@ def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameO
 def is_closed(facts: Mapping[str, object]) -> bool:
     """Whether nothing is asked of anybody any more."""
     return _text(facts.get("status")) in CLOSED
-
-
-def card(view: Mapping[str, object]) -> dict[str, object]:
-    """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
-    if view["moment"] == "last_activity" and not view["is_closed"]:
-        word, tone = f"Quiet for {view['quiet_for']}", "late"
-    elif view["is_closed"]:
-        done = "Done on time" if view["on_time"] else "Done"
-        word, tone = {
-            "met": (done, "good"),
-            "won": ("Won", "good"),
-            "lost": ("Lost", "quiet"),
-            "cancelled": ("Cancelled", "quiet"),
-        }.get(str(view["status"]), ("No date", "quiet"))
-    elif not view["has_due"]:
-        word, tone = "No date", "quiet"
-    else:
-        tone = "late" if view["is_late"] else "ahead"
-        word = f"{_due_word(view, view['is_late'])} {view['due_in']}"
-    is_over = view["has_due"] and (view["is_closed"] or view["is_late"])
-    rows = [(_due_word(view, is_over), view["due"])]
-    if view["status"] in ("won", "lost"):
-        rows = [("Closed", view["closed"])]
-    elif view["moment"] == "last_activity":
-        rows = [("Last activity", view["quiet_since"])]
-    rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
-    rows += [(label, view[key]) for label, key in (("Amount", "amount"), ("Stage", "stage")) if view[key]]
-    progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
-    if progress and not view["is_closed"]:
-        rows.append(("Progress", f"{progress} %"))
-    if isinstance(slips, int) and slips > 0:
-        rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
-    return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
-
-
-def _due_word(view: Mapping[str, object], is_over: object) -> str:
-    """The label of the date: of a deal's own date it is when the deal was to close."""
-    if view["moment"] == "close":
-        return "Was to close" if is_over else "Closes"
-    return "Was due" if is_over else "Due"
-
-
-def money(amount: str, currency: str) -> str:
-    """`48,000 EUR`, `1,200.50 EUR`; nothing where there is no amount, and the text itself where it is no number."""
-    try:
-        number = Decimal(amount)
-    except InvalidOperation:
-        return line(f"{amount} {currency}".strip(), 60) if amount else ""
-    if not number.is_finite():
-        return ""
-    whole = number == number.to_integral_value()
-    return line(f"{number:,.0f} {currency}" if whole else f"{number:,.2f} {currency}", 60)
 
 
 def _namer(name_of: NameOf) -> NameOf:
