@@ -12,10 +12,12 @@ export UV_HTTP_TIMEOUT ?= 30
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-FAST = not server and not browser and not fault and not bench
+KAFKA = .tools/kafka/.done
+
+FAST = not server and not kafka and not browser and not fault and not bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run check lint test test-all bench faults golden lock machine
+.PHONY: help setup dev run check lint test test-all bench faults golden kafka lock machine
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,19 +40,23 @@ lint: .venv/.dev ## format, lint, types, imports, dependencies, spelling
 	$(BIN)/deptry . > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; exit 1; }
 	$(BIN)/codespell
 
-test: machine lint ## everything a merge must pass
+test: machine kafka lint ## everything a merge must pass
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench"
 
-test-all: machine lint ## the same with many more examples, and the benches
+test-all: machine kafka lint ## the same with many more examples, and the benches
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench" --hypothesis-profile=thorough
 	$(MAKE) bench
 
 bench: .venv/.dev ## measure, one at a time
 	$(BIN)/pytest -q -s -p no:randomly -m bench
 
-faults: .venv/.dev ## kill the service 50 times in a burst of 10,000 events, then its store 20 times; the books must balance
+faults: $(KAFKA) .venv/.dev ## kill and freeze services, stores and brokers under load, on one machine and on Kafka; the books must balance
 	$(BIN)/python -m tests.faults.run --fault service --events 10000 --times 50 --seed 1
 	$(BIN)/python -m tests.faults.run --fault store --events 5000 --times 20 --seed 2
+	$(BIN)/python -m tests.faults.run --kafka --fault service --events 20000 --times 50 --seed 3
+	$(BIN)/python -m tests.faults.run --kafka --fault frozen --events 4000 --times 8 --seed 4
+	$(BIN)/python -m tests.faults.run --kafka --fault broker --events 4000 --times 10 --seed 5
+	$(BIN)/python -m tests.faults.run --kafka --fault store --events 4000 --times 15 --seed 6
 
 golden: .venv/.dev ## rewrite the golden messages; review the diff
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q -k golden
@@ -61,6 +67,11 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(UV) pip compile --quiet --uni
 lock: $(UV_READY) ## pin requirements/run.txt and requirements/dev.txt again
 	$(COMPILE) --output-file requirements/run.txt
 	$(COMPILE) --output-file requirements/dev.txt --group dev --constraint requirements/run.txt
+
+# The broker that tests start: Apache Kafka's own jars, by Maven, pinned in tests/kafka/pom.xml.
+kafka: $(KAFKA) ## install the Kafka that tests start
+$(KAFKA): tests/kafka/pom.xml
+	@tests/kafka/install $(dir $@) && touch $@
 
 # A browser and a second server, from the system's packages: installed if we may, said loudly if not.
 machine:

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from service.broker import Broker
 from service.channels import Channels, Outlets
 from service.consumers.names import HeldName
 from service.consumers.worker import Worker
@@ -23,6 +23,7 @@ from service.core.events import TOPIC_OF_FAMILY
 from service.core.ids import split_subject
 from service.core.message import Message, Reader
 from service.delivery.worker import DeliveryWorker
+from service.event_log import open_broker
 from service.messages.links import Links, load_or_make_keys
 from service.messages.render import render, render_plain
 from service.messages.templates import Templates
@@ -40,10 +41,17 @@ from service.web.deps import WebDeps
 from service.web.server import WebServer
 from service.worlds import Worlds
 
+if TYPE_CHECKING:
+    from service.consumers.kafka import KafkaWorker
+
 log = get_log()
 
 # An engine that has not gone round for this long is stalled (safety: visible in under two minutes).
 STALLED_AFTER_S = 30.0
+
+
+class NoSharedKey(Exception):
+    """Roles run apart, and there is no signing key that they share."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,17 @@ OnReady = Callable[[Info], None]
 class App:
     """One process. `start`, then `run` until its `stop` event is set; `close` ends what is left, in reverse order."""
 
-    def __init__(self, settings: Settings, templates: Templates, name: HeldName) -> None:
-        self.settings, self.templates, self.name = settings, templates, name
+    def __init__(
+        self,
+        settings: Settings,
+        templates: Templates,
+        name: HeldName,
+        role: str = "all",
+        *,
+        accepts_state_loss: bool = False,
+    ) -> None:
+        self.settings, self.templates, self.name, self.role = settings, templates, name, role
+        self.accepts_state_loss = accepts_state_loss
         self.metrics = Metrics()
         self.stop = asyncio.Event()
         self._ends = AsyncExitStack()
@@ -77,7 +94,7 @@ class App:
             self.clock = Clock(self.store, offset)
             self.fullness = Fullness(self.store, self.metrics)
             await self.fullness.look()
-            self.broker = Broker(self._append)
+            self.broker = await self._ends.enter_async_context(open_broker(self.settings.service, self.store))
             self.links = Links(self._keys(), self.settings.service.web.public_url)
             await self._pin()
             self._wire()
@@ -86,26 +103,32 @@ class App:
             raise
 
     async def run(self) -> None:
-        """Everything at once until `stop` is set; then stop taking in, finish what is in hand, and return."""
+        """What the role says until `stop` is set; then stop taking in, finish what is in hand, and return.
+
+        The web runs in every role: it answers for the process's health and figures.
+        """
         async with asyncio.TaskGroup() as group:
             tending = group.create_task(self._tend())
-            engine = group.create_task(self.worker.run())
             web = group.create_task(self.web.run())
-            delivery = group.create_task(self._deliver())
+            engine = group.create_task(self.worker.run()) if self.role in ("all", "worker") else None
+            delivery = group.create_task(self._deliver()) if self.role in ("all", "deliver") else None
             watching = group.create_task(self.fullness.watch())
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
             await web
-            engine.cancel()
+            if engine is not None:
+                engine.cancel()
             watching.cancel()
             self.delivery.stop()
-            await delivery
+            if delivery is not None:
+                await delivery
             tending.cancel()
 
     async def _deliver(self) -> None:
         """Not before the engine has begun: a delivery that ends the process must not look like an event that does."""
-        await self.worker.begun.wait()
+        if self.role == "all":
+            await self.worker.begun.wait()
         await self.delivery.run()
 
     async def close(self) -> None:
@@ -151,16 +174,7 @@ class App:
             settings.service.fallback_contact,
         )
         worlds = Worlds(world, self.store, compile_policy)
-        self.worker = Worker(
-            self.name,
-            self.store,
-            self.broker,
-            worlds,
-            self.clock,
-            self.metrics,
-            book.id_of_email,
-            self.fullness.is_full,
-        )
+        self.worker = self._worker(worlds)
         channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
         self._ends.push_async_callback(channels.close)
         self.delivery = DeliveryWorker(
@@ -186,10 +200,36 @@ class App:
         )
         self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
 
-    # -- what the parts ask for -------------------------------------------------------------------------------------
-    async def _append(self, records: list[tuple[str, int, bytes]]) -> None:
-        await self.store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+    def _worker(self, worlds: Worlds) -> "Worker | KafkaWorker":
+        id_of_email = self.settings.book.id_of_email
+        if not self.settings.service.kafka_servers:
+            return Worker(
+                self.name,
+                self.store,
+                self.broker,
+                worlds,
+                self.clock,
+                self.metrics,
+                id_of_email,
+                self.fullness.is_full,
+            )
+        from service.broker.kafka import Access
+        from service.consumers.kafka import KafkaWorker
+        from service.consumers.kafka_shard import Parts
 
+        parts = Parts(
+            self.store,
+            self.broker,
+            worlds,
+            self.clock,
+            self.metrics,
+            id_of_email,
+            self.fullness.is_full,
+            self.accepts_state_loss,
+        )
+        return KafkaWorker(self.name.value, Access.of(self.settings.service), parts)
+
+    # -- what the parts ask for -------------------------------------------------------------------------------------
     def _shard_of(self, subject: str) -> Shard:
         family, _ = split_subject(subject)
         return Shard(TOPIC_OF_FAMILY[family], self.broker.partition(subject))
@@ -211,9 +251,11 @@ class App:
     def readiness(self) -> Mapping[str, object]:
         """What the engine knows of itself; `reasons` says in plain words what keeps it from its work, `warnings` what
         soon may."""
+        if self.role not in ("all", "worker"):
+            return {"reasons": [], "role": self.role, "worker": self.name.value}
         age = round(self.worker.age_s, 1)
         self.metrics.engine_age_seconds.set(age)
-        reasons = []
+        reasons = list(self.worker.reasons)
         if age > STALLED_AFTER_S:
             reasons.append(f"the engine has not gone round for {age:.0f} s")
         warnings: list[str] = []
@@ -230,13 +272,24 @@ class App:
         }
 
 
-async def serve(config_dir: Path, name: str | None, on_ready: OnReady) -> None:
+async def serve(
+    config_dir: Path,
+    name: str | None,
+    on_ready: OnReady,
+    role: str = "all",
+    *,
+    accepts_state_loss: bool = False,
+) -> None:
     """The whole service until SIGINT or SIGTERM. Raises ConfigError or what the store says when it cannot start."""
     templates = Templates.load(overrides=config_dir / "templates")
     settings = load(config_dir, os.environ, templates.hashes)
+    if role != "all" and not settings.service.signing_keys:
+        raise NoSharedKey(
+            "signing_keys are needed when roles run apart: one signs the links that another reads"
+        )
     data_dir = settings.service.data_dir
     held = HeldName(data_dir, name)
-    app = App(settings, templates, held)
+    app = App(settings, templates, held, role, accepts_state_loss=accepts_state_loss)
     starting = asyncio.create_task(app.start())
 
     def stop() -> None:

@@ -6,19 +6,16 @@ events come from (consumers/) nor what becomes of notifications (delivery/). The
 
 import asyncio
 import contextlib
-import hashlib
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
+from service.batch import Batch, Input, to_ms_up
 from service.core.decide import decide
-from service.core.directory import World
-from service.core.effects import Dead, Decision, LogEntry, encode_effect
+from service.core.effects import Decision
 from service.core.errors import BadEvent
 from service.core.events import Event, Timer
-from service.core.model import Commitment, encode_state
+from service.core.model import encode_state
 from service.core.reasons import Code, Reason
 from service.store.clock import to_ms
 from service.store.contract import Commit, Fenced, Gap, Owned, Record, Store, StoreDown
@@ -36,9 +33,6 @@ BATCH_MAX = 500
 # States kept decoded-ready per shard. 20,000 × ~500 B = 10 MB a shard: enough for a team's open commitments.
 CACHE_MAX = 20_000
 
-# Effect keys applied are remembered for this long: longer than any publisher can be stopped before it is repaired.
-SEEN_FOR = timedelta(days=7)
-
 # A timer whose decision breaks (our mistake) is tried again after this: a corrected version then finds it.
 POISON_TIMER_AGAIN_AFTER = timedelta(minutes=5)
 
@@ -47,18 +41,6 @@ DEADLY_TIMER_AGAIN_AFTER = timedelta(hours=1)
 
 # A store that went away is asked again after this; the batch is not given up, because it may have been written.
 RETRY_AFTER_S = 0.5
-
-
-class Input(NamedTuple):
-    """One record of the log, read: an event, or what is wrong with it."""
-
-    position: str
-    raw: bytes
-    event: Event | None
-    error: BadEvent | None = None
-
-
-Read = Callable[[Record], Input]
 
 
 class Owner:
@@ -72,6 +54,8 @@ class Owner:
         self.next_due_ms: int | None = None
         self.emitted = asyncio.Event()
         self.changed: Callable[[], None] = lambda: None  # called when an earlier timer was set
+        # Called when the stored place is not ours: reading goes on from there.
+        self.moved: Callable[[], None] = lambda: None
         self._store, self._worlds, self._metrics = store, worlds, metrics
         self.suspects = Suspects(store, owned)
         self._cache: dict[str, bytes | None] = {}
@@ -97,8 +81,8 @@ class Owner:
             if after != self.position:
                 return
             began = time.perf_counter()
-            batch = _Batch(self.shard.topic, self._worlds.current)
-            await self._warm([i.event.subject for i in inputs if i.event])
+            batch = Batch(self.shard.topic, self._worlds.current)
+            await self._warm([i.event.subject for i in inputs if i.event and not i.forward])
             keys = [i.event.effect_key for i in inputs if i.event and i.event.effect_key]
             done = (
                 {
@@ -112,28 +96,46 @@ class Owner:
             for given in inputs:
                 if given.event is None:
                     batch.bury(given, f"{self.shard}@{given.position}", now)
+                elif given.forward:
+                    batch.forward(given, given.event, f"{self.shard}@{given.position}", now)
+                elif given.origin and not self._is_new(batch, given.origin):
+                    reason = Reason(Code.ALREADY_DECIDED, f"forwarded from {given.origin} before")
+                    batch.note(given.event.subject, given.event.type, given.origin, now, reason)
                 else:
                     self._decide_event(batch, given, given.event, done, now)
-            offset = (self.source, self.position, inputs[-1].position)
+            offset = (self.source, self.position, inputs[-1].after or inputs[-1].position)
             await self._commit(batch, now, offset)
-            self.offsets[self.source] = inputs[-1].position
+            self.offsets |= batch.origins
+            self.offsets[self.source] = offset[2]
             self._metrics.events_committed.labels(self.shard.topic).inc(len(inputs))
             self._metrics.commit_seconds.labels(self.shard.topic).observe(time.perf_counter() - began)
 
-    async def take_alone(self, record: Record, read: Read, now: datetime) -> None:
-        """As `take`, for one record that may kill the process; one that did is kept as a dead letter, unread."""
-        after = self.position
+    async def take_alone(
+        self, record: Record, read: Callable[[], Input], now: datetime, after: str, following: str = ""
+    ) -> None:
+        """As `take`, for one record that may kill the process; one that did is kept as a dead letter, unread.
+        `following` is where reading goes on behind it, where that is not its own position."""
         try:
             if await self.suspects.begin(f"event {self.source} {record.position}"):
-                given = read(record)
+                given = read()
             else:
                 log.error("deadly_event", shard=str(self.shard), position=record.position)
                 error = BadEvent(Code.DEADLY, "deciding it ended the process, each time and alone")
-                given = Input(record.position, record.value, None, error)
+                given = Input(record.position, record.value, None, error, after=following)
             await self.take([given], after, now)
         except BaseException:
             await self.suspects.spare()
             raise
+
+    async def skip_to(self, place: str, why: str, now: datetime) -> None:
+        """Go on from `place` although not all before it was decided: a person has accepted that, and it is on record.
+        What was forwarded here before is of the past as well."""
+        async with self._lock:
+            batch = Batch(self.shard.topic, self._worlds.current)
+            batch.note("", "skipped", place, now, Reason(Code.STATE_LOST, why))
+            batch.origins = {origin: "0" for origin in self.offsets if origin != self.source}
+            await self._commit(batch, now, (self.source, self.position, place))
+            self.offsets |= {**batch.origins, self.source: place}
 
     async def fire(self, until_ms: int, now: datetime, limit: int) -> int:
         """Fire what was due at `until_ms`, at most `limit` subjects; returns how many. Nothing is popped before its
@@ -154,11 +156,11 @@ class Owner:
         """See whether the store still stands where this owner left it; raises Gap, the place corrected, when it lost
         its last second. Nobody would notice before the next event, and what was lost would wait for that."""
         async with self._lock:
-            await self._commit(_Batch(self.shard.topic, self._worlds.current), now, None)
+            await self._commit(Batch(self.shard.topic, self._worlds.current), now, None)
 
     async def _fire(self, due: list[tuple[str, int]], now: datetime) -> None:
         began = time.perf_counter()
-        batch = _Batch(self.shard.topic, self._worlds.current)
+        batch = Batch(self.shard.topic, self._worlds.current)
         await self._warm([subject for subject, _ in due])
         for subject, due_ms in due:
             self._decide_timer(batch, subject, due_ms, now)
@@ -172,7 +174,7 @@ class Owner:
                 await self._fire([(subject, due_ms)], now)
                 return
             log.error("deadly_timer", shard=str(self.shard), subject=subject)
-            batch = _Batch(self.shard.topic, self._worlds.current)
+            batch = Batch(self.shard.topic, self._worlds.current)
             reason = Reason(Code.DEADLY, "deciding it ended the process, each time and alone")
             batch.put_off(subject, due_ms, now, DEADLY_TIMER_AGAIN_AFTER, reason)
             await self._commit(batch, now, None)
@@ -181,8 +183,18 @@ class Owner:
             raise
 
     # -- deciding -----------------------------------------------------------------------------------------------
+    def _is_new(self, batch: "Batch", origin: str) -> bool:
+        """Whether a forwarded record lies above what was forwarded here from its partition: a shard forwards in order,
+        so that the offset after the last one is all there is to remember of it."""
+        source, _, offset = origin.partition("@")
+        if not (offset.isascii() and offset.isdigit() and len(offset) < 20):
+            return True
+        following = int(batch.origins.get(source) or self.offsets.get(source, "0"))
+        batch.origins[source] = str(max(following, int(offset) + 1))
+        return int(offset) >= following
+
     def _decide_event(
-        self, batch: "_Batch", given: Input, event: Event, done: set[str], now: datetime
+        self, batch: "Batch", given: Input, event: Event, done: set[str], now: datetime
     ) -> None:
         if event.effect_key:
             if event.effect_key in done:
@@ -201,7 +213,7 @@ class Owner:
             return
         self._apply(batch, event.subject, decision, event.type, f"{event.source} {event.id}", now)
 
-    def _decide_timer(self, batch: "_Batch", subject: str, due_ms: int, now: datetime) -> None:
+    def _decide_timer(self, batch: "Batch", subject: str, due_ms: int, now: datetime) -> None:
         due_at = datetime.fromtimestamp(due_ms / 1000, now.tzinfo)
         timer = Timer(subject=subject, due_at=due_at, fired_at=now)
         try:
@@ -215,7 +227,7 @@ class Owner:
         self._apply(batch, subject, decision, "timer", due_at.isoformat(), now)
 
     def _apply(
-        self, batch: "_Batch", subject: str, decision: Decision, kind: str, given_id: str, now: datetime
+        self, batch: "Batch", subject: str, decision: Decision, kind: str, given_id: str, now: datetime
     ) -> None:
         raw = encode_state(decision.state) if decision.state is not None else None
         batch.add(subject, decision, raw, kind, given_id, now)
@@ -232,7 +244,7 @@ class Owner:
             self._cache.update(zip(cold, states, strict=False))
 
     # -- committing -----------------------------------------------------------------------------------------------
-    async def _commit(self, batch: "_Batch", now: datetime, offset: tuple[str, str, str] | None) -> None:
+    async def _commit(self, batch: "Batch", now: datetime, offset: tuple[str, str, str] | None) -> None:
         if self._rolled_back:
             batch.note(
                 "",
@@ -269,131 +281,18 @@ class Owner:
             except Gap as gap:
                 self._metrics.commit_conflicts.labels("gap").inc()
                 if gap.seq < self.seq:
+                    # The log has entries of numbers that come again: a higher epoch tells its readers which ones count.
+                    owned = await self._store.acquire(self.shard)
+                    self.epoch, self.suspects = owned.epoch, Suspects(self._store, owned)
                     self._rolled_back = True
                     self._metrics.rollbacks.labels(self.shard.topic).inc()
                 self.seq, self.offsets = gap.seq, dict(gap.offsets)
                 self.next_due_ms = 0  # what is due there is not what we knew: look
+                self.moved()
                 raise
             except Fenced:
                 self._metrics.commit_conflicts.labels("fenced").inc()
                 raise
-
-
-class _Batch:
-    """What one commit will hold, gathered decision by decision."""
-
-    def __init__(self, topic: str, world: World) -> None:
-        self.topic, self.world = topic, world
-        self.states: dict[str, bytes | None] = {}
-        self.due: dict[str, int | None] = {}
-        self.emits: list[bytes] = []
-        self.owed: list[tuple[str, bytes]] = []
-        self.log: list[bytes] = []
-        self.dead: list[bytes] = []
-        self.seen: dict[str, int] = {}
-        self.lateness: list[float] = []
-        self._codes: list[str] = []
-        self._nobody_told: list[tuple[str, str]] = []
-        self._dead_kinds: list[str] = []
-
-    def add(
-        self, subject: str, decision: Decision, raw: bytes | None, kind: str, given_id: str, now: datetime
-    ) -> None:
-        self.states[subject] = raw
-        self.due[subject] = to_ms_up(decision.due_at) if decision.due_at else None
-        self.emits += [encode_effect(emit) for emit in decision.emits]
-        self.owed += [(owed.key, encode_effect(owed)) for owed in decision.owed]
-        self.dead += [encode_effect(dead) for dead in decision.dead]
-        self._dead_kinds += [dead.kind for dead in decision.dead]
-        effects = [("notify", e.key, e.subject.removeprefix("inbox/")) for e in decision.emits]
-        effects += [("deliver", o.key, o.to) for o in decision.owed] + [
-            ("dead", "", d.reason) for d in decision.dead
-        ]
-        state = decision.state
-        after, policies = "", tuple[str, ...]()
-        if isinstance(state, Commitment):
-            after = state.status
-            policies = tuple(run.policy for moment in state.moments.values() for run in moment.runs)
-        statuses = (decision.before, after)
-        self._log(subject, kind, given_id, statuses, tuple(effects), decision.reasons, policies, now)
-
-    def note(self, subject: str, kind: str, given_id: str, now: datetime, reason: Reason) -> None:
-        """Only say it; nothing changes."""
-        self._log(subject, kind, given_id, ("", ""), (), (reason,), (), now)
-
-    def put_off(self, subject: str, due_ms: int, now: datetime, by: timedelta, reason: Reason) -> None:
-        """Leave the subject as it is and its timer for later."""
-        self.due[subject] = to_ms(now + by)
-        due_at = datetime.fromtimestamp(due_ms / 1000, now.tzinfo)
-        self.note(subject, "timer", due_at.isoformat(), now, reason)
-
-    def bury(self, given: Input, where: str, now: datetime) -> None:
-        """Keep what cannot be used, with its reason and its original bytes."""
-        error = given.error
-        assert error is not None
-        subject = given.event.subject if given.event else ""
-        detail = f"{error.pointer or '/'}: {error.detail}"
-        self._dead_kinds.append("event")
-        self.dead.append(encode_effect(Dead(error.reason, detail, given.raw, now, "event", subject, where)))
-        buried = (("dead", "", error.reason),)
-        self._log(subject, "dead_letter", where, ("", ""), buried, (Reason(error.reason, detail),), (), now)
-
-    def _log(
-        self,
-        subject: str,
-        kind: str,
-        given_id: str,
-        statuses: tuple[str, str],
-        effects: tuple[tuple[str, str, str], ...],
-        reasons: tuple[Reason, ...],
-        policies: tuple[str, ...],
-        now: datetime,
-    ) -> None:
-        graph = self.world.directory.hash
-        entry = LogEntry(now, subject, kind, given_id, *statuses, effects, reasons, policies, graph)
-        self.log.append(encode_effect(entry))
-        self._codes += [reason.code for reason in reasons]
-        self._nobody_told += [(subject, r.text) for r in reasons if r.code == Code.FALLBACK_UNREACHED]
-
-    def commit(self, epoch: int, seq: int, offset: tuple[str, str, str] | None, now: datetime) -> Commit:
-        digest = hashlib.blake2b(digest_size=16)
-        for raw in self.log:
-            digest.update(raw)
-        digest.update(repr(offset).encode())
-        return Commit(
-            epoch,
-            seq,
-            digest.digest(),
-            offset,
-            self.states,
-            self.due,
-            self.emits,
-            self.owed,
-            self.log,
-            self.dead,
-            self.seen,
-            to_ms(now - SEEN_FOR) if self.seen else 0,
-        )
-
-    def count(self, metrics: Metrics) -> None:
-        """Count what is stored now, not what was tried."""
-        for code, times in Counter(self._codes).items():
-            metrics.decisions.labels(code).inc(times)
-        metrics.events_unmatched.labels(self.topic).inc(self._codes.count(Code.UNMATCHED))
-        for kind, times in Counter(self._dead_kinds).items():
-            metrics.dead_letters.labels(kind).inc(times)
-        # The one end that no message reports: it stands in the log, in the dead letters and in `doctor`.
-        for subject, text in self._nobody_told:
-            log.error("fallback_contact_unreached", subject=subject, reason=text)
-        metrics.timers_fired.inc(len(self.lateness))
-        for late_s in self.lateness:
-            metrics.timer_lateness_seconds.observe(late_s)
-
-
-def to_ms_up(at: datetime) -> int:
-    """Epoch milliseconds, rounded up: a timer is never early."""
-    ms = to_ms(at)
-    return ms if ms / 1000 >= at.timestamp() else ms + 1
 
 
 Publish = Callable[[list[bytes]], Awaitable[None]]
@@ -420,4 +319,4 @@ async def publish_emits(store: Store, owner: Owner, publish: Publish) -> None:
             owner.emitted.set()
 
 
-__all__ = ["BATCH_MAX", "Fenced", "Gap", "Input", "Owner", "Read", "publish_emits"]
+__all__ = ["BATCH_MAX", "Fenced", "Gap", "Input", "Owner", "publish_emits", "to_ms_up"]

@@ -13,7 +13,7 @@ settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("default")
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.kafka_server"]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
+    from service.broker import Broker
     from service.settings.model import Settings
     from service.store.redis import RedisStore
 
@@ -37,6 +38,25 @@ async def open_store(settings: "Settings") -> "AsyncIterator[RedisStore]":
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+@asynccontextmanager
+async def open_broker(settings: "Settings") -> "AsyncIterator[tuple[RedisStore, Broker]]":
+    """The store, and the event log to publish to, wherever that lies."""
+    from service import event_log
+    from service.store.contract import StoreDown, Unfit
+
+    async with open_store(settings) as store:
+        try:
+            async with event_log.open_broker(settings.service, store) as broker:
+                yield store, broker
+        except StoreDown as error:
+            if not settings.service.kafka_servers:
+                raise
+            action = "start it, or write `event_log: redis` to do without"
+            raise Failure(Exit.DOWN, str(error), action) from error
+        except Unfit as error:
+            raise Failure(Exit.DOWN, str(error)) from error
 
 
 def store_down(settings: "Settings", why: str) -> Failure:

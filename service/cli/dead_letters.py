@@ -43,7 +43,7 @@ def list_(
 
     Example: followthrough dead-letters list --json
     """
-    letters = _with_store(config, lambda store: all_letters(store, limit))[:limit]
+    letters = _with_store(config, lambda store, of: all_letters(store, of, limit))[:limit]
     if as_json:
         put_json({"dead_letters": [_as_dict(letter) for letter in letters]})
         return
@@ -66,7 +66,7 @@ def show(
 
     Example: followthrough dead-letters show deadlines.2:1764000000000-0
     """
-    letter = _with_store(config, lambda store: _one(store, id_, config))
+    letter = _with_store(config, lambda store, of: _one(store, of, id_, config))
     if as_json:
         put_json({**_as_dict(letter), **original_as_dict(letter)})
         return
@@ -91,11 +91,9 @@ def requeue(
     if (id_ is None) != everything:
         raise Failure(Exit.WRONG, "name one dead letter, or say --all", command("dead-letters list", config))
 
-    async def work(store: "Store") -> tuple[list[str], dict[str, str]]:
-        letters = await all_letters(store, 1_000_000) if id_ is None else [await _one(store, id_, config)]
-        return await _requeue(store, letters)
+    import asyncio
 
-    done, refused = _with_store(config, work)
+    done, refused = asyncio.run(_requeue(id_, config))
     if as_json:
         put_json({"requeued": done, "refused": refused})
     for each in done if not as_json else ():
@@ -108,10 +106,10 @@ def requeue(
         raise typer.Exit(Exit.FINDINGS)
 
 
-async def _one(store: "Store", id_: str, config: "Path | None") -> Letter:
+async def _one(store: "Store", partitions: int, id_: str, config: "Path | None") -> Letter:
     from service.core.nearest import nearest
 
-    letters = {letter.id: letter for letter in await all_letters(store, 1_000_000)}
+    letters = {letter.id: letter for letter in await all_letters(store, partitions, 1_000_000)}
     if id_ in letters:
         return letters[id_]
     raise Failure(
@@ -121,19 +119,27 @@ async def _one(store: "Store", id_: str, config: "Path | None") -> Letter:
     )
 
 
-async def _requeue(store: "Store", letters: list[Letter]) -> tuple[list[str], dict[str, str]]:
+async def _requeue(id_: str | None, config: "Path | None") -> tuple[list[str], dict[str, str]]:
     """Ids of what was put back, and the reason of each that was not. The oldest first, as they happened."""
+    from service.cli.connection import open_broker
+
+    settings = read_settings(config)
     done, refused = [], {}
-    for letter in reversed(letters):
-        why = await put_back(store, letter)
-        if why:
-            refused[letter.id] = why
-        else:
-            done.append(letter.id)
+    async with open_broker(settings) as (store, broker):
+        of = settings.service.partitions
+        letters = (
+            await all_letters(store, of, 1_000_000) if id_ is None else [await _one(store, of, id_, config)]
+        )
+        for letter in reversed(letters):
+            why = await put_back(store, broker, letter)
+            if why:
+                refused[letter.id] = why
+            else:
+                done.append(letter.id)
     return done, refused
 
 
-def _with_store(given: Any, work: "Callable[[Store], Coroutine[Any, Any, Any]]") -> Any:
+def _with_store(given: Any, work: "Callable[[Store, int], Coroutine[Any, Any, Any]]") -> Any:
     import asyncio
 
     from service.cli.connection import open_store
@@ -142,7 +148,7 @@ def _with_store(given: Any, work: "Callable[[Store], Coroutine[Any, Any, Any]]")
 
     async def inside() -> Any:
         async with open_store(settings) as store:
-            return await work(store)
+            return await work(store, settings.service.partitions)
 
     return asyncio.run(inside())
 

@@ -59,7 +59,7 @@ def _live(given: Path | None, *, as_json: bool) -> None:
 async def _examine(given: Path | None) -> "Sections":
     import asyncio
 
-    from service.cli.checks import channels, configuration, machine, running, store
+    from service.cli.checks import channels, configuration, kafka, machine, running, store
     from service.cli.checks.finding import Mark
 
     found = examine_all(given)
@@ -72,6 +72,8 @@ async def _examine(given: Path | None) -> "Sections":
     sections["Service"] = await asyncio.to_thread(running.running, settings, given)
     is_running = sections["Service"][0].mark != Mark.LOOK
     sections["Store"] = await store.store(settings, given, is_running=is_running)
+    if settings.service.kafka_servers:
+        sections["Kafka"] = await kafka.kafka(settings)
     sections["Channels"] = await channels.channels(settings)
     return sections
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from service.broker import Broker
     from service.core.effects import Dead
     from service.store.contract import Shard, Store
 
@@ -24,34 +25,34 @@ class Letter(NamedTuple):
         return f"{self.shard}:{self.position}"
 
 
-async def all_letters(store: "Store", limit: int) -> list[Letter]:
+async def all_letters(store: "Store", partitions: int, limit: int) -> list[Letter]:
     """Over all shards, the newest first."""
-    from service.broker import PARTITIONS
     from service.core.events import TOPICS
     from service.store.contract import Shard
 
     found: list[Letter] = []
     for topic in TOPICS:
-        for partition in range(PARTITIONS):
+        for partition in range(partitions):
             shard = Shard(topic, partition)
             found += [_letter(shard, *record) for record in await store.dead_letters(shard, limit)]
     found.sort(key=lambda letter: _place(letter.position), reverse=True)
     return found
 
 
-async def put_back(store: "Store", letter: Letter) -> str:
+async def put_back(store: "Store", broker: "Broker", letter: Letter) -> str:
     """Put one back and forget its dead letter, or say why not. Put back first: twice is harmless, lost is not."""
     dead = letter.dead
     if dead is None:
         return "another version wrote it: use that one"
     if dead.kind == "event":
-        return await _append_again(store, letter, dead)
+        return await _append_again(store, broker, letter, dead)
     if dead.kind == "unroutable" and not dead.source:  # it never came as far as the outbox
-        return await _ask_again(store, letter, dead)
+        return await _ask_again(store, broker, letter, dead)
     return await _owe_again(store, letter, dead)
 
 
-async def _append_again(store: "Store", letter: Letter, dead: "Dead") -> str:
+async def _append_again(store: "Store", broker: "Broker", letter: Letter, dead: "Dead") -> str:
+    from service.broker import Publication
     from service.core.envelope import decode
     from service.core.errors import BadEvent
 
@@ -59,15 +60,16 @@ async def _append_again(store: "Store", letter: Letter, dead: "Dead") -> str:
         event = decode(dead.raw, dead.at, trusted=True)
     except BadEvent as bad:
         return f"it still cannot be read ({bad.detail}); mend a copy and `emit` that"
-    await _publish(store, event.topic, event.subject, dead.raw)
+    await broker.publish([Publication(event.topic, event.subject, dead.raw)])
     await store.forget_dead(letter.shard, letter.position)
     return ""
 
 
-async def _ask_again(store: "Store", letter: Letter, dead: "Dead") -> str:
+async def _ask_again(store: "Store", broker: "Broker", letter: Letter, dead: "Dead") -> str:
     """A notification nobody was there for: its inbox decides once more, with the directory of today."""
     import msgspec
 
+    from service.broker import Publication
     from service.core.effects import Emit
     from service.core.envelope import encode_internal
     from service.core.events import NotificationRequested
@@ -79,19 +81,9 @@ async def _ask_again(store: "Store", letter: Letter, dead: "Dead") -> str:
         return "there was nobody to tell; mend directory.yaml or the policy, the next step is told to whom they name"
     key = effect_key("requeue", letter.id)
     emit = Emit(key, "inbox", "notification.requested", f"inbox/{to}", await store.now(), dead.raw)
-    await _publish(store, emit.topic, emit.subject, encode_internal(emit))
+    await broker.publish([Publication(emit.topic, emit.subject, encode_internal(emit))])
     await store.forget_dead(letter.shard, letter.position)
     return ""
-
-
-async def _publish(store: "Store", topic: str, subject: str, raw: bytes) -> None:
-    from service.broker import Broker, Publication
-    from service.store.contract import Shard
-
-    async def append(records: list[tuple[str, int, bytes]]) -> None:
-        await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
-
-    await Broker(append).publish([Publication(topic, subject, raw)])
 
 
 async def _owe_again(store: "Store", letter: Letter, dead: "Dead") -> str:

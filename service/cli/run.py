@@ -13,6 +13,7 @@ from service.cli.output import GREEN, put, put_json
 if TYPE_CHECKING:
     from service.app import Info
 
+ROLES = ("all", "worker", "deliver", "web")
 EXAMPLE = Path("examples/first-day.jsonl")
 
 
@@ -21,6 +22,10 @@ def run(
         str | None,
         typer.Option(help="This worker's name, stable over restarts. [dim](default: host.0)[/dim]"),
     ] = None,
+    role: Annotated[str, typer.Option(help="all, or one of worker, deliver and web.")] = "all",
+    accept_state_loss: Annotated[
+        bool, typer.Option("--accept-state-loss", help="Go on where the store and Kafka do not fit together.")
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     config: Config = None,
     as_json: AsJson = False,
@@ -40,9 +45,19 @@ def run(
         raise Failure(
             Exit.WRONG, f"`{log_level}` is no level of the log", "use debug, info, warning or error"
         )
+    if role not in ROLES:
+        raise Failure(Exit.WRONG, f"`{role}` is no role", f"use {', '.join(ROLES)}")
     logs.set_up(log_level)
     try:
-        asyncio.run(app.serve(config_dir(config), name, lambda info: show(info, config, as_json=as_json)))
+        asyncio.run(
+            app.serve(
+                config_dir(config),
+                name,
+                lambda info: show(info, config, as_json=as_json),
+                role,
+                accepts_state_loss=accept_state_loss,
+            )
+        )
     except Exception as error:
         failure = _failure(_cause(error), config)
         if failure is None:
@@ -88,6 +103,7 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
     """What an error of the start means for whoever typed the command; None for an error of ours."""
     import errno
 
+    from service.app import NoSharedKey
     from service.consumers.names import NameTaken
     from service.settings.problems import ConfigError
     from service.store.contract import StoreDown, Unfit
@@ -101,6 +117,8 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
         )
     if isinstance(error, Unfit):
         return Failure(Exit.DOWN, str(error))
+    if isinstance(error, NoSharedKey):
+        return Failure(Exit.WRONG, str(error), "set signing_keys; make one with `openssl rand -base64 48`")
     if isinstance(error, NameTaken):
         return Failure(Exit.WRONG, str(error), f"or end the other with `{command('stop', config)}`")
     if isinstance(error, OpenDoor):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.cli.connection import open_store
+from service.cli.connection import open_broker
 from service.cli.event_lines import Line
 from service.cli.exits import Exit, Failure
 from service.cli.output import say
@@ -144,15 +144,9 @@ def _refused(status: int, why: str, before: int) -> Failure:
 
 
 async def _into_the_log(lines: Sequence[Line], settings: "Settings") -> list[str]:
-    from service.broker import Broker, Publication
-    from service.store.contract import Shard
+    from service.broker import Publication
 
-    async with open_store(settings) as store:
-
-        async def append(records: list[tuple[str, int, bytes]]) -> None:
-            await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
-
-        broker = Broker(append)
+    async with open_broker(settings) as (_, broker):
         for start in range(0, len(lines), BATCH_EVENTS_MAX):
             chunk = lines[start : start + BATCH_EVENTS_MAX]
             await broker.publish(

@@ -1,16 +1,22 @@
-"""From a record of the log to an event the engine takes. What cannot be read keeps its bytes and its reason."""
+"""From a record of the log to an event the engine takes, and from an emit to a record.
+
+What cannot be read keeps its bytes and its reason.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 
-from service.core.envelope import decode
+from service.broker import Broker, Publication
+from service.core.effects import decode_emit
+from service.core.envelope import decode, encode_internal
 from service.core.errors import BadEvent
 from service.core.events import Data, Event
 from service.core.payload import PEOPLE
 from service.engine import Input
 from service.store.contract import Record
+from service.telemetry.metrics import Metrics
 
 IdOfEmail = Callable[[str], str | None]
 
@@ -24,6 +30,22 @@ def read(record: Record, received_at: datetime, id_of_email: IdOfEmail) -> Input
         return Input(record.position, record.value, with_people(event, id_of_email))
     except BadEvent as error:
         return Input(record.position, record.value, None, error)
+
+
+def publication(raw: bytes) -> Publication:
+    """What a shard decided for another one, as it goes into the log: an internal event, or a record forwarded as is."""
+    emit = decode_emit(raw)
+    if emit.origin:
+        return Publication(emit.topic, emit.subject, emit.data, emit.origin)
+    return Publication(emit.topic, emit.subject, encode_internal(emit))
+
+
+async def publish_all(broker: Broker, raws: list[bytes], metrics: Metrics) -> None:
+    """Move what a shard decided for others into the log."""
+    publications = [publication(raw) for raw in raws]
+    await broker.publish(publications)
+    for one in publications:
+        metrics.emits_published.labels(one.topic).inc()
 
 
 def received(position: str) -> datetime:

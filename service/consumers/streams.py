@@ -6,6 +6,7 @@ The offset is the stream id, stored with the state in the same commit; there is 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from service.consumers.reading import IdOfEmail, read, received
 from service.engine import BATCH_MAX, Gap, Input, Owner
@@ -61,7 +62,7 @@ class Streams:
         now = await self._clock.now()
         for record in records:
             self._beat()
-            await owner.take_alone(record, self._read, now)
+            await owner.take_alone(record, partial(self._read, record), now, owner.position)
 
     async def run(self) -> None:
         """Read for ever; raises Fenced when another process has taken the shards."""

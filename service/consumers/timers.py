@@ -6,11 +6,11 @@ that makes it untrue may still lie in the queue. The barrier below is that posit
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from service.engine import Gap, Owner
+from service.engine import Fenced, Gap, Owner
 from service.store.clock import Clock, to_ms
 from service.store.contract import Store, StoreDown
 from service.telemetry.logs import get_log
@@ -21,11 +21,18 @@ log = get_log()
 # How long the loop sleeps when nothing is due: an earlier timer wakes it, this is for a moved test clock.
 LOOK_EVERY_S = 0.25
 
+# A pause when one shard cannot be asked, so that asking it again and again is not all that happens.
+DOWN_S = 0.05
+
 # One round of a shard: one commit, whose states may all be cold (design: "Batches").
 FIRE_MAX = 200
 
 # This machine's clock and the store's must agree this well before anything fires (design: "Timers").
 SKEW_MAX_S = 2.0
+
+
+class LogDown(StoreDown):
+    """The event log does not say where it ends; the store is well."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,38 @@ class Timers:
     """Fires the timers of the owned shards."""
 
     def __init__(
-        self, store: Store, owners: list[Owner], clock: Clock, metrics: Metrics, beat: Callable[[], None]
+        self,
+        store: Store,
+        owners: list[Owner],
+        clock: Clock,
+        metrics: Metrics,
+        beat: Callable[[], None],
+        head: Callable[[Owner], Awaitable[str]] | None = None,
+        lost: Callable[[Owner], None] | None = None,
+        back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._store, self._owners, self._clock, self._beat = store, owners, clock, beat
-        self._metrics = metrics
+        """`head` tells where an owner's log ends, where that is not a stream of the store; `lost` is told of a fenced
+        owner, where its loss is not the loss of all; `back` is called once a store that was away answers again."""
+        self._store, self._clock, self._beat = store, clock, beat
+        self._metrics, self._head, self._lost = metrics, head or self._end_of_stream, lost
+        self._back, self._was_away = back, False
+        self._owners: list[Owner] = []
         self._barriers: dict[str, Barrier] = {}
         self._wake = asyncio.Event()
         for owner in owners:
-            owner.changed = self._wake.set
+            self.add(owner)
+
+    async def _end_of_stream(self, owner: Owner) -> str:
+        return await self._store.head(owner.shard)
+
+    def add(self, owner: Owner) -> None:
+        owner.changed = self._wake.set
+        self._owners.append(owner)
+        self._wake.set()
+
+    def remove(self, owner: Owner) -> None:
+        self._owners.remove(owner)
+        self._barriers.pop(str(owner.shard), None)
 
     def wake(self) -> None:
         """Look again now: the clock was moved."""
@@ -60,15 +91,33 @@ class Timers:
                 self._beat()
                 self._wake.clear()  # before the look, so that a wake during it is not lost
                 now = await self._clock.now()
+                if self._was_away and self._back is not None:
+                    await self._back()
+                self._was_away = False
                 if await self._clocks_agree():
-                    for owner in self._owners:
-                        await self._fire(owner, now)
+                    for owner in list(self._owners):
+                        await self._fire_unless_lost(owner, now)
                 await self._sleep(now)
-            except Gap as gap:
-                log.warning("rolled_back", error=str(gap))
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
+                self._was_away = True
                 await asyncio.sleep(0.5)
+
+    async def _fire_unless_lost(self, owner: Owner, now: datetime) -> None:
+        """One shard's trouble is not the others'."""
+        try:
+            if owner in self._owners:
+                await self._fire(owner, now)
+        except Gap as gap:
+            log.warning("rolled_back", shard=str(owner.shard), error=str(gap))
+        except StoreDown as error:
+            log.warning("store_down", shard=str(owner.shard), error=str(error))
+            self._was_away |= not isinstance(error, LogDown)
+            await asyncio.sleep(DOWN_S)
+        except Fenced:
+            if self._lost is None:
+                raise
+            self._lost(owner)
 
     async def _fire(self, owner: Owner, now: datetime) -> None:
         if owner.next_due_ms is None or owner.next_due_ms > to_ms(now):
@@ -76,14 +125,16 @@ class Timers:
         name = str(owner.shard)
         barrier = self._barriers.get(name)
         if barrier is None:
-            barrier = self._barriers[name] = Barrier(to_ms(now), await self._store.head(owner.shard))
+            barrier = self._barriers[name] = Barrier(to_ms(now), await self._head(owner))
+        if owner not in self._owners:
+            return  # taken away while its log was asked
         if not has_read(owner.position, barrier.position):
             # The log is behind; the consumer catches up and we look again. A place that a rollback took away never
             # comes: then the next look takes another one.
-            if not has_read(await self._store.head(owner.shard), barrier.position):
-                del self._barriers[name]
+            if not has_read(await self._head(owner), barrier.position):
+                self._barriers.pop(name, None)
             return
-        del self._barriers[name]
+        self._barriers.pop(name, None)
         while await owner.fire(barrier.seen_ms, now, FIRE_MAX) == FIRE_MAX:
             self._beat()
 

@@ -9,13 +9,12 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from service.broker import Broker, Publication
+from service.broker import Broker
+from service.consumers.backlog import measure_backlog
 from service.consumers.names import HeldName
-from service.consumers.reading import IdOfEmail
+from service.consumers.reading import IdOfEmail, publish_all
 from service.consumers.streams import Streams
 from service.consumers.timers import Timers
-from service.core.effects import decode_emit
-from service.core.envelope import encode_internal
 from service.engine import Fenced, Owner, publish_emits
 from service.store.clock import Clock
 from service.store.contract import Shard, Store, StoreDown
@@ -66,6 +65,11 @@ class Worker:
     def age_s(self) -> float:
         """Seconds since the engine last went round: what readiness and the watchdog look at."""
         return time.monotonic() - self._beat_at
+
+    @property
+    def reasons(self) -> list[str]:
+        """What keeps it from its work, in plain sentences: nothing; a standby is ready to take over."""
+        return []
 
     def beat(self) -> None:
         self._beat_at = time.monotonic()
@@ -147,19 +151,13 @@ class Worker:
 
     async def _measure(self) -> None:
         """Keep the gauges of what waits to be delivered."""
-        inboxes = [shard for shard in self.shards if shard.topic == "inbox"]
         while True:
             with contextlib.suppress(StoreDown):
-                waiting = [await self._store.backlog(shard) for shard in inboxes]
-                self._metrics.backlog.labels("outbox").set(sum(now for now, _ in waiting))
-                self._metrics.backlog.labels("retry").set(sum(later for _, later in waiting))
+                await measure_backlog(self._store, self.shards, self._metrics)
             await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _publish(self, raws: list[bytes]) -> None:
-        emits = [decode_emit(raw) for raw in raws]
-        await self._broker.publish([Publication(e.topic, e.subject, encode_internal(e)) for e in emits])
-        for emit in emits:
-            self._metrics.emits_published.labels(emit.topic).inc()
+        await publish_all(self._broker, raws, self._metrics)
 
     async def _release(self, holder: str) -> None:
         with contextlib.suppress(StoreDown):  # the lease ends by itself

@@ -17,7 +17,10 @@ class Emit(Struct, frozen=True, array_like=True):
     type: str
     subject: str  # subject key on that topic
     time: datetime
-    data: bytes  # JSON of the event's data struct
+    data: bytes  # JSON of the event's data struct; of a forwarded record the whole event
+    origin: str = (
+        ""  # where a forwarded record lay, as `deals.3@17`: it came to a partition that is not its own
+    )
 
 
 class Owed(Struct, frozen=True, array_like=True):

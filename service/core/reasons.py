@@ -58,6 +58,8 @@ class Code(StrEnum):
     REMOVED = "removed"
     NOT_DUE = "not_due"
     ROLLED_BACK = "rolled_back"
+    FORWARDED = "forwarded"
+    STATE_LOST = "state_lost"
     DEADLY = "deadly"
     CONDITION_FAILED = "condition_failed"
     ADDRESS_DISABLED = "address_disabled"

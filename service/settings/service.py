@@ -19,6 +19,8 @@ from service.settings.zones import TimeZone
 API_KEY_CHARS_MIN = 16
 # HMAC-SHA256 wants a key as long as its output.
 SIGNING_KEY_CHARS_MIN = 32
+# One machine: four shards a topic keep two cores busy and cost nothing when idle. Fixed once a topic exists.
+STREAMS = 4
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
 
 
@@ -45,10 +47,15 @@ def _public_url(value: str) -> str:
 
 
 def _event_log(value: str) -> str:
-    if value.startswith("kafka://"):
-        raise wrong("Kafka as the event log comes with a later version", "write `redis` for now")
-    if value != "redis":
-        raise wrong("this is not an event log", "write `redis`; the address of a server is `redis_url`")
+    if value == "redis":
+        return value
+    scheme, separator, servers = value.partition("://")
+    if scheme != "kafka" or not separator:
+        raise wrong("this is not an event log", "write `redis`, or kafka://host:9092,host2:9092")
+    for server in servers.split(","):
+        host, _, port = server.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) <= 65535:
+            raise wrong(f"`{server}` is not a Kafka server", "write kafka://host:9092,host2:9092")
     return value
 
 
@@ -120,12 +127,32 @@ class ApiKey(Strict):
     scopes: list[Literal["emit", "read"]] = Field(min_length=1, description="What it may do.")
 
 
+class KafkaSettings(Strict):
+    """How Kafka is reached where `event_log` names it, and what its topics are like."""
+
+    topic_prefix: str = Field(
+        "", pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="Before every topic's name, as in `sales.`."
+    )
+    partitions: int = Field(8, ge=1, le=256, description="Of each topic; fixed once a topic exists.")
+    replication_factor: int = Field(1, ge=1, le=9, description="Copies of each topic; 3 in production.")
+    tls: bool = Field(
+        False, description="Speak TLS; certificates are checked against the system's, or ca_path."
+    )
+    ca_path: Path | None = Field(None, description="A PEM file of the certificate authorities to trust.")
+    sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How the user proves itself; null is without a password."
+    )
+    username: str = ""
+    password: SecretStr = Field(SecretStr(""), description="The password, or password_file.")
+
+
 class ServiceSettings(Strict):
     """Settings of one installation."""
 
     event_log: Annotated[str, AfterValidator(_event_log)] = Field(
-        "redis", description="Where events wait to be decided: `redis`."
+        "redis", description="Where events wait to be decided: `redis`, or kafka://host:9092,host2:9092."
     )
+    kafka: KafkaSettings = KafkaSettings()
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
         None, description="A Redis or Valkey server; null is the embedded server in data_dir."
     )
@@ -148,18 +175,32 @@ class ServiceSettings(Strict):
         "everysec", description="fsync: an accepted event survives a power cut of the Redis server."
     )
 
+    @property
+    def kafka_servers(self) -> tuple[str, ...]:
+        """host:port of each Kafka server; none where the event log is Redis."""
+        servers = self.event_log.removeprefix("kafka://")
+        return tuple(servers.split(",")) if servers != self.event_log else ()
+
+    @property
+    def partitions(self) -> int:
+        """How many shards a topic has."""
+        return self.kafka.partitions if self.kafka_servers else STREAMS
+
+
+_NESTED: dict[str, type[Strict]] = {"web": WebSettings, "kafka": KafkaSettings}
 
 # Every path that `FOLLOWTHROUGH_…` can set.
 PATHS = tuple(
     path
     for name in ServiceSettings.model_fields
-    for path in ([f"web.{inner}" for inner in WebSettings.model_fields] if name == "web" else [name])
+    for path in ([f"{name}.{inner}" for inner in _NESTED[name].model_fields] if name in _NESTED else [name])
 )
 
 # Values of these keys may be shown in an error; any other may be a secret, or hold one.
 SHOWN_KEYS = frozenset(
     {
         *("event_log", "data_dir", "listen", "public_url", "fallback_contact", "time_zone", "name", "scopes"),
+        *("topic_prefix", "partitions", "replication_factor", "tls", "ca_path", "sasl", "username"),
         *("key_prefix", "durability", "key_file", "signing_keys_file", "redis_url_file", "database_url_file"),
     }
 )

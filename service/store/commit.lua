@@ -6,7 +6,7 @@
 -- its AOF. Every key carries the shard's hash tag, so the script runs unchanged on a cluster.
 --
 -- KEYS  1 {s}:epoch  string, the owner's fence
---       2 {s}:off    hash, source -> position after the last one committed
+--       2 {s}:off    hash, source -> position after the last one committed, origin -> offset after the last one forwarded
 --       3 {s}:meta   hash: seq, last (digest), epoch (of the last commit), owners (since an offset last moved),
 --                    timer_owners (since timers were last committed), alone (being decided alone; '' by a commit)
 --       4 {s}:due    zset, subject -> its next due time, epoch ms
@@ -19,10 +19,10 @@
 -- ARGV  1 epoch of the caller   2 seq the caller expects   3 digest of everything below
 --       4 source, '' for timers   5 position before, '0' = never committed   6 position after
 --       7 effect keys seen before this epoch ms are trimmed
---       8.. how many: 8 set  9 forget  10 due  11 undue  12 emit  13 owed  14 log  15 dead  16 seen
---      17.. the lists, one after the other, in that order:
+--       8.. how many: 8 set  9 forget  10 due  11 undue  12 emit  13 owed  14 log  15 dead  16 seen  17 origin
+--      18.. the lists, one after the other, in that order:
 --           set: blob | due: ms, subject | undue: subject | emit: blob | owed: key, blob | log: blob | dead: blob
---           | seen: ms, effect key
+--           | seen: ms, effect key | origin: partition, offset
 --
 -- Returns {'OK', new seq}
 --         {'DONE', new seq}   the same batch was stored before: nothing changed
@@ -34,7 +34,7 @@ local epoch_key, off_key, meta_key, due_key, emit_key = KEYS[1], KEYS[2], KEYS[3
 local seen_key, out_key, dead_key, log_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local epoch, seq, digest = ARGV[1], ARGV[2], ARGV[3]
 local source, before, after, seen_before = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local STATES, LISTS = 10, 17 -- where the state keys and the lists begin
+local STATES, LISTS = 10, 18 -- where the state keys and the lists begin
 -- Redis' Lua 5.1 unpacks at most 8,000 values onto its stack (LUAI_MAXCSTACK); even, so that pairs stay together.
 local CHUNK = 4000
 
@@ -60,14 +60,14 @@ if stored_seq ~= seq or (source ~= '' and (redis.call('HGET', off_key, source) o
 end
 
 -- The arguments: lists lie where the counts say, and scores are numbers.
-local WIDTH = {1, 0, 2, 1, 1, 2, 1, 1, 2}
+local WIDTH = {1, 0, 2, 1, 1, 2, 1, 1, 2, 2}
 local count, first, at = {}, {}, LISTS
 for list = 1, #WIDTH do
   count[list] = tonumber(ARGV[7 + list])
   first[list] = at
   at = at + count[list] * WIDTH[list]
 end
-local sets, forgets, dues, undues, emits, owed, logs, deads, seens = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local sets, forgets, dues, undues, emits, owed, logs, deads, seens, origins = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 if at ~= #ARGV + 1 or #KEYS ~= STATES - 1 + count[sets] + count[forgets] then
   return redis.error_reply('ARGS the lists do not add up to the arguments')
 end
@@ -130,6 +130,7 @@ end
 local survived = source ~= '' and 'owners' or 'timer_owners'
 redis.call('HSET', meta_key, 'seq', next_seq, 'last', digest, 'epoch', epoch, 'alone', '', survived, '0')
 if source ~= '' then
+  write(origins, 'HSET', off_key)
   redis.call('HSET', off_key, source, after)
 end
 return {'OK', next_seq}

@@ -78,6 +78,9 @@ class Commit:
     dead: list[bytes] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)  # effect key applied -> epoch milliseconds
     seen_before: int = 0  # marks older than this are trimmed
+    origins: dict[str, str] = field(
+        default_factory=dict
+    )  # partition -> offset after the last one forwarded from there
 
 
 class Record(NamedTuple):

@@ -99,6 +99,7 @@ class MemoryStore:
         shelf.seq, shelf.digest, shelf.commit_epoch = commit.seq + 1, commit.digest, commit.owned_epoch
         shelf.alone = ("", 0)
         if source:
+            shelf.offsets |= commit.origins
             shelf.offsets[source], shelf.owners = after, 0
         else:
             shelf.timer_owners = 0

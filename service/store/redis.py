@@ -251,7 +251,7 @@ def _commit_call(k: ShardKeys, commit: Commit) -> tuple[list[str], list[Arg]]:
     args: list[Arg] = [
         *(commit.owned_epoch, commit.seq, commit.digest, source, before, after, commit.seen_before),
         *(len(kept), len(forgotten), len(due), len(undue), len(commit.emits), len(commit.owed)),
-        *(len(commit.log), len(commit.dead), len(commit.seen)),
+        *(len(commit.log), len(commit.dead), len(commit.seen), len(commit.origins)),
         *kept.values(),
         *(part for pair in due for part in pair),
         *undue,
@@ -260,6 +260,7 @@ def _commit_call(k: ShardKeys, commit: Commit) -> tuple[list[str], list[Arg]]:
         *commit.log,
         *commit.dead,
         *(part for key, at_ms in commit.seen.items() for part in (at_ms, key)),
+        *(part for pair in commit.origins.items() for part in pair),
     ]
     return keys, args
 

@@ -143,6 +143,7 @@ def set_up(level: str = "info", *, json: bool | None = None, stream: TextIO | No
             processors=[redact, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_no_error_of_ours)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -152,6 +153,15 @@ def set_up(level: str = "info", *, json: bool | None = None, stream: TextIO | No
     logging.getLogger(
         "uvicorn.access"
     ).disabled = True  # `/metrics` counts requests; paths hold signed links.
+
+
+def _no_error_of_ours(record: logging.LogRecord) -> bool:
+    """A client library that tries again by itself calls the first failure an error; for us it is a warning."""
+    if record.name.startswith(("aiokafka", "faststream")):
+        if record.levelno < logging.WARNING:
+            return False
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def get_log() -> FilteringBoundLogger:

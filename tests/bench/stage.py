@@ -11,7 +11,6 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from service.broker import PARTITIONS
 from service.consumers.streams import Streams
 from service.core.directory import World
 from service.core.envelope import admit
@@ -20,6 +19,7 @@ from service.engine import Owner
 from service.messages.templates import Templates
 from service.settings.load import Settings, load
 from service.settings.policies import compile_policy
+from service.settings.service import STREAMS as PARTITIONS
 from service.store.clock import Clock
 from service.store.connect import connect
 from service.store.contract import Commit, Shard

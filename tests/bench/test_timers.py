@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
-from service.broker import Broker
+from service.broker import Broker, Placed
 from service.consumers.names import HeldName
 from service.consumers.timers import FIRE_MAX
 from service.consumers.worker import Worker
@@ -68,8 +68,8 @@ async def _burst(engine: Stage, number: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory(prefix="ft-") as folder:
         name = HeldName(Path(folder), "bench")
 
-        async def append(records: list[tuple[str, int, bytes]]) -> None:
-            await engine.store.append([(Shard(topic, partition), raw) for topic, partition, raw in records])
+        async def append(placed: list[Placed]) -> None:
+            await engine.store.append([(Shard(one.topic, one.partition), one.value) for one in placed])
 
         worker = Worker(
             *(name, engine.store, Broker(append), engine.worlds, engine.clock, engine.metrics, lambda _: None)

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.broker import PARTITIONS
 from service.core.effects import Dead, Owed, decode_owed, encode_effect
 from service.core.envelope import decode, normalise
 from service.core.events import TOPICS
 from service.core.unreached import request_of
+from service.settings.service import STREAMS as PARTITIONS
 from service.store.connect import connect
 from service.store.contract import Commit, Shard, Store
 from tests.cli.shell import Shell, on_thread

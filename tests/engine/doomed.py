@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from service import engine
-from service.broker import Broker
+from service.broker import Broker, Placed
 from service.consumers import streams
 from service.consumers.names import HeldName
 from service.consumers.worker import Worker
@@ -60,10 +60,10 @@ async def main(url: str, prefix: str, folder: str, where: str) -> None:
     hashes, channels = dict(templates.hashes), frozenset(settings.channels)
     world = World(settings.policies, settings.graph, hashes, channels, contact)
 
-    async def append(records: list[tuple[str, int, bytes]]) -> None:
+    async def append(placed: list[Placed]) -> None:
         if where == "publish":
             os._exit(DIED)
-        await store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+        await store.append([(Shard(one.topic, one.partition), one.value) for one in placed])
 
     worker = Worker(
         HeldName(Path(folder), "doomed"),

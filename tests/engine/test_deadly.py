@@ -11,11 +11,11 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
-from service.broker import PARTITIONS
 from service.core.effects import Dead, LogEntry, decode_dead, decode_log
 from service.core.envelope import admit
 from service.core.ids import partition_of
 from service.engine import DEADLY_TIMER_AGAIN_AFTER
+from service.settings.service import STREAMS as PARTITIONS
 from service.store.clock import to_ms
 from service.store.connect import connect
 from service.store.contract import Shard, Store

@@ -76,6 +76,8 @@ async def test_after_a_rollback_the_lost_decisions_are_taken_anew_and_the_log_sa
         "deadline.set", "deadline.met", "deadline.set", "rolled_back", "deadline.set",
     ]  # fmt: skip
     assert [reason.code for reason in entries[3].reasons] == [Code.ROLLED_BACK]
+    before, *anew = [logged.epoch for logged in await shard.store.log(SHARD)]
+    assert min(anew) > before, "a reader of the log sees which of two equal numbers counts"
     # Decided from what is stored, not from what this owner remembers: there it had happened already.
     assert Code.DUPLICATE not in {reason.code for entry in entries for reason in entry.reasons}
 

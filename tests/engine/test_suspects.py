@@ -87,10 +87,12 @@ async def test_a_stop_in_the_middle_of_a_record_is_no_death() -> None:
     worlds: Any = SimpleNamespace(current=world)
     owner = Owner(store, await store.acquire(SHARD), worlds, Metrics())
 
-    def unreadable(record: Record) -> Input:
-        return Input(record.position, record.value, None, BadEvent("invalid_json", "no JSON"))
+    def unreadable() -> Input:
+        return Input("5-0", b"{", None, BadEvent("invalid_json", "no JSON"))
 
-    taking = asyncio.create_task(owner.take_alone(Record("5-0", b"{"), unreadable, datetime.now(UTC)))
+    taking = asyncio.create_task(
+        owner.take_alone(Record("5-0", b"{"), unreadable, datetime.now(UTC), owner.position)
+    )
     await store.committing.wait()
     assert store._shelf(SHARD).alone == (WHAT, 1)
     taking.cancel()

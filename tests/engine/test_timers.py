@@ -6,6 +6,7 @@ import pytest
 
 from service.consumers import timers as module
 from service.consumers.timers import Timers
+from service.engine import Owner
 from service.store.clock import Clock
 from tests.engine.shard import OneShard
 
@@ -105,3 +106,20 @@ def test_places_of_the_log_are_compared_as_numbers() -> None:
     assert module.has_read("1000-0", "999-5")
     assert not module.has_read("0", "1-0")
     assert module.has_read("0", "0")
+
+
+async def test_a_log_that_is_no_stream_of_the_store_is_asked_itself_where_it_ends(watch: Watch) -> None:
+    """Else the place that is waited for would be taken anew at every look, and a steady stream would starve timers."""
+
+    async def far_ahead(_: Owner) -> str:
+        return "9999999999999-0"
+
+    shard = watch.shard
+    timers = Timers(shard.store, [shard.owner], Clock(shard.store), shard.metrics, lambda: None, far_ahead)
+    shard.at += timedelta(days=31)
+
+    await timers._fire(shard.owner, shard._now())
+    [first] = timers._barriers.values()
+    await timers._fire(shard.owner, shard._now())
+
+    assert list(timers._barriers.values()) == [first]

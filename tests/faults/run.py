@@ -1,6 +1,7 @@
 """One fault run: a burst of commitments into the real service, while something is killed or cut on a seeded schedule.
 
-Producer and sink keep the books (books.py); the service is a process of its own. `python -m tests.faults.run --help`.
+Producer and sink keep the books (books.py); the services are processes of their own (service.py). On one machine, or
+on Kafka with two of them. `python -m tests.faults.run --help`.
 """
 
 import argparse
@@ -10,7 +11,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -24,13 +24,18 @@ import aiohttp
 from service.store.files import Files
 from tests.channels.sink import Sink
 from tests.faults.books import Accepted, Received, Verdict, judge, read_mail
+from tests.faults.service import Service
+from tests.kafka_server import KafkaServer
 from tests.proxy import Proxy, proxy_to
 
-CONFIG = Path(__file__).parent / "config"
 REPS, MANAGERS = [f"rep{n}" for n in range(8)], {f"rep{n}": f"boss{n % 2}" for n in range(8)}
 BATCH = 200
 # Deadlines lie this far ahead of the event that sets them: some fall due while the service is down.
 AHEAD_S = (6.0, 20.0)
+# A broker is away for longer, and a frozen member is noticed after the group's session of 10 s.
+AHEAD_SLOW_S = (25.0, 40.0)
+SLOW = ("broker", "frozen")
+FROZEN_S = 14.0
 # A `met` accepted this long before the moment must win; nearer, the books do not say which came first.
 SURE_BEFORE_S = 0.5
 QUIET_S, GIVE_UP_S = 8.0, 240.0
@@ -38,7 +43,7 @@ QUIET_S, GIVE_UP_S = 8.0, 240.0
 
 @dataclass
 class Plan:
-    """What to do: `fault` is service | store | replies | none, done `times` times, every U(0.2, 3) seconds."""
+    """What to do: `fault` is service | store | replies | frozen | broker | none, `times` times, every U(0.2, 3) s."""
 
     fault: str = "service"
     events: int = 600
@@ -54,68 +59,39 @@ class Run:
     plan: Plan
     folder: Path
     sink: Sink
+    services: list[Service]
     proxy: Proxy | None = None
-    redis_url: str = ""
+    kafka: KafkaServer | None = None
     accepted: dict[str, Accepted] = field(default_factory=dict)
     faults_done: int = 0
     faulted: asyncio.Event = field(default_factory=asyncio.Event)
-    recoveries: list[float] = field(default_factory=list)
-    process: asyncio.subprocess.Process | None = None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.plan.seed)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
 
-    async def start(self, role: str = "owner") -> None:
-        """Start the service and wait until it answers ready, in this role."""
-        env = os.environ | {
-            "SINK_PORT": str(self.sink.port),
-            "FOLLOWTHROUGH_DATA_DIR": str(self.folder / "data"),
-            "FOLLOWTHROUGH_WEB__LISTEN": f"127.0.0.1:{self.port}",
-            "FOLLOWTHROUGH_WEB__PUBLIC_URL": self.url,
-        }
-        if self.redis_url:
-            env["REDIS_URL"] = self.redis_url
-        arguments = ("-m", "service", "run", "--config", str(CONFIG), "--log-level", "warning")
-        began = time.monotonic()
-        with (self.folder / "service.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, env=env, stdout=log, stderr=log
-            )
-        await self.is_now(role)
-        self.recoveries.append(time.monotonic() - began)
-
-    async def is_now(self, role: str) -> None:
-        """Wait until the service answers ready in this role."""
-        assert self.process is not None
-        async with aiohttp.ClientSession() as http:
-            while not await self._is_ready(http, role):
-                assert self.process.returncode is None, (self.folder / "service.log").read_text()[-3000:]
-                await asyncio.sleep(0.02)
-
-    async def _is_ready(self, http: aiohttp.ClientSession, role: str) -> bool:
-        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-            async with http.get(
-                f"{self.url}/health/ready", timeout=aiohttp.ClientTimeout(total=1)
-            ) as response:
-                return response.status == 200 and (await response.json())["role"] == role
-        return False
-
-    async def stop(self) -> None:
-        assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(self.process.wait(), 30)
+    @property
+    def recoveries(self) -> list[float]:
+        """Seconds from a start to ready, of every start."""
+        return sorted(s for service in self.services for s in service.recoveries)
 
     # -- faults ---------------------------------------------------------------------------------------------------
     async def kill_service(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        await self.process.wait()
-        await self.start()
+        service = self.random.choice(self.services)
+        await service.kill()
+        await service.start()
+
+    async def freeze_service(self) -> None:
+        """Past its session: its shards go to the other, and it wakes as a zombie."""
+        service = self.random.choice(self.services)
+        service.freeze()
+        await asyncio.sleep(FROZEN_S)
+        service.thaw()
+
+    async def kill_broker(self) -> None:
+        assert self.kafka is not None
+        self.kafka.kill_broker()
+        await asyncio.sleep(self.random.uniform(0, 2))
+        self.kafka.start_broker(1)
 
     async def kill_store(self) -> None:
         pid = ""
@@ -134,6 +110,8 @@ class Run:
             "service": self.kill_service,
             "store": self.kill_store,
             "replies": self.cut_replies,
+            "frozen": self.freeze_service,
+            "broker": self.kill_broker,
         }
         while self.faults_done < self.plan.times and self.plan.fault in faults:
             await asyncio.sleep(self.random.uniform(0.2, 3.0))
@@ -156,10 +134,10 @@ class Run:
                 await self._produce_batch(http, range(first, min(first + BATCH, sets)))
 
     async def _produce_batch(self, http: aiohttp.ClientSession, numbers: range) -> None:
-        now = time.time()
+        now, ahead = time.time(), AHEAD_SLOW_S if self.plan.fault in SLOW else AHEAD_S
         entries = [
             Accepted(
-                f"c{n}", self.random.choice(REPS), round(now + self.random.uniform(*AHEAD_S), 3), is_met=False
+                f"c{n}", self.random.choice(REPS), round(now + self.random.uniform(*ahead), 3), is_met=False
             )
             for n in numbers
         ]
@@ -186,7 +164,7 @@ class Run:
         while True:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with http.post(
-                    f"{self.url}/v1/events",
+                    f"{self.random.choice(self.services).url}/v1/events",
                     data=json.dumps(events),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=5),
@@ -237,43 +215,60 @@ def _met(entry: Accepted) -> dict[str, object]:
     return _event(entry, "deadline.met", {})
 
 
-async def run(plan: Plan, folder: Path, redis_socket: Path | None = None) -> tuple[Run, Verdict]:
-    """The whole run in `folder`. `redis_socket`: a server outside the service, reached through the cutting proxy."""
+async def run(
+    plan: Plan, folder: Path, redis_socket: Path | None = None, kafka: KafkaServer | None = None
+) -> tuple[Run, Verdict]:
+    """The whole run in `folder`. `redis_socket`: a server outside the service, reached through the cutting proxy.
+    With `kafka` there are two services, each doing all."""
     async with contextlib.AsyncExitStack() as stack:
         sink = await stack.enter_async_context(Sink())
-        this = Run(plan, folder, sink)
+        settings, proxy = {"SINK_PORT": str(sink.port)}, None
         if redis_socket is not None:
-            this.proxy, this.redis_url = await stack.enter_async_context(proxy_to(redis_socket))
-        await this.start()
+            proxy, settings["REDIS_URL"] = await stack.enter_async_context(proxy_to(redis_socket))
+        if kafka is not None:
+            settings["FOLLOWTHROUGH_EVENT_LOG"] = kafka.url
+            settings["FOLLOWTHROUGH_KAFKA__TOPIC_PREFIX"] = f"{folder.name}."
+        services = [Service(folder, f"w{n}", settings) for n in range(2 if kafka else 1)]
+        this = Run(plan, folder, sink, services, proxy, kafka)
         try:
+            for service in services:
+                await service.start()
             await asyncio.gather(this.produce(), this.do_faults())
             verdict = await this.settle()
         finally:
-            await this.stop()
+            for service in services:
+                await service.stop()
         return this, verdict
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fault", choices=("none", "service", "store"), default="service")
+    parser.add_argument("--fault", choices=("none", "service", "store", *SLOW), default="service")
+    parser.add_argument("--kafka", action="store_true", help="two services on a Kafka of this run's own")
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     plan = Plan(given.fault, given.events, given.times, given.seed)
-    with tempfile.TemporaryDirectory(prefix="ft-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ft-faults-") as folder, contextlib.ExitStack() as stack:
+        kafka = KafkaServer().start() if given.kafka else None
+        if kafka is not None:
+            stack.callback(kafka.close)
         began = time.monotonic()
-        this, verdict = asyncio.run(run(plan, Path(folder)))
+        this, verdict = asyncio.run(run(plan, Path(folder), kafka=kafka))
         print(
             f"seed {plan.seed}, {this.faults_done} × {plan.fault}, {time.monotonic() - began:.0f} s: {verdict}"
         )
-        middle = sorted(this.recoveries)[len(this.recoveries) // 2]
+        middle = this.recoveries[len(this.recoveries) // 2]
         print(f"start to ready: median {middle:.2f} s, max {max(this.recoveries):.2f} s")
         for name in ("lost", "early", "unexpected", "differing"):
             for line in getattr(verdict, name)[:5]:
                 print(f"  {name}: {line}")
-        log = (Path(folder) / "service.log").read_text()
-        print("\n".join(line for line in log.splitlines() if '"level": "error"' in line)[:3000])
+        print(
+            "\n".join(line for line in this.services[0].log().splitlines() if '"level": "error"' in line)[
+                :3000
+            ]
+        )
         sys.exit(0 if verdict.is_clean else 1)
 
 

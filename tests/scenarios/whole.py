@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from service.broker import PARTITIONS
 from service.core.effects import decode_log
 from service.core.events import TOPICS
 from service.messages.templates import Templates
 from service.settings.model import Settings
+from service.settings.service import STREAMS as PARTITIONS
 from service.simulator.judge import Message, Silence, Story
 from service.simulator.play import Build, Stage
 from service.store.contract import Shard, Store

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from service.broker import Broker
+from service.broker import Broker, Placed
 from service.core.envelope import decode
 from service.core.events import Event
 from service.messages.links import Links
@@ -33,7 +33,7 @@ class Door:
 
     def __init__(self, **settings: Any) -> None:
         self.service = ServiceSettings(**settings)
-        self.published: list[tuple[str, int, bytes]] = []
+        self.published: list[Placed] = []
         self.is_down, self.hold = False, asyncio.Event()
         self.hold.set()
         self.ready: dict[str, object] = {"reasons": [], "role": "owner"}
@@ -50,12 +50,12 @@ class Door:
         self.server = WebServer(make_app(self.deps), "127.0.0.1", 0)
         self.client: aiohttp.ClientSession
 
-    async def _append(self, records: list[tuple[str, int, bytes]]) -> None:
+    async def _append(self, placed: list[Placed]) -> None:
         await self.hold.wait()
         if self.is_down:
             raise StoreDown("away")
-        await self.store.append([(Shard(topic, partition), value) for topic, partition, value in records])
-        self.published += records
+        await self.store.append([(Shard(one.topic, one.partition), one.value) for one in placed])
+        self.published += placed
 
     def reset(self) -> None:
         self.published.clear()
@@ -64,7 +64,7 @@ class Door:
 
     def events(self) -> list[Event]:
         """What the log has, as the engine will read it."""
-        return [decode(raw, NOW, trusted=True) for _, _, raw in self.published]
+        return [decode(raw, NOW, trusted=True) for *_, raw, _ in self.published]
 
     async def send(
         self, body: Any, headers: dict[str, str] | None = None, path: str = "/v1/events"

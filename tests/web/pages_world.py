@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from service.broker import Broker, Publication
+from service.broker import Broker, Placed, Publication
 from service.consumers.reading import read
 from service.core.directory import World
 from service.core.effects import LogEntry, Owed, decode_log
@@ -75,8 +75,8 @@ class PagesWorld:
         return self.at
 
     # -- the engine -------------------------------------------------------------------------------------------------
-    async def _append(self, records: list[tuple[str, int, bytes]]) -> None:
-        await self.store.append([(Shard(topic, partition), value) for topic, partition, value in records])
+    async def _append(self, placed: list[Placed]) -> None:
+        await self.store.append([(Shard(one.topic, one.partition), one.value) for one in placed])
         if not self.is_held:
             await self.catch_up()
 

@@ -42,7 +42,7 @@ async def refused(door: Door, answer: tuple[int, Any], status: int, error: str, 
 async def test_a_structured_event_is_in_the_log_when_it_is_answered(door: Door) -> None:
     assert await door.send(GOOD) == (202, {"accepted": 1, "ids": ["e1"]})
 
-    [(topic, partition, _)] = door.published
+    [(topic, partition, *_)] = door.published
     assert (topic, partition) == ("deadlines", door.deps.broker.partition("deadline/c1"))
     [found] = door.events()
     assert (found.id, found.subject, found.time) == ("e1", "deadline/c1", found.received_at)

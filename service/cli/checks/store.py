@@ -33,7 +33,7 @@ async def store(settings: "Settings", given: "Path | None", *, is_running: bool)
             return [
                 *await _durable(opened, settings),
                 await _clock(opened),
-                *await _contents(opened, given, is_running=is_running),
+                *await _contents(opened, settings, given, is_running=is_running),
             ]
     except Failure as failure:
         return [bad(failure.text, failure.action or "mend the server", is_down=failure.code == Exit.DOWN)]
@@ -95,16 +95,18 @@ async def _clock(opened: "RedisStore") -> Finding:
     return fine(f"clocks agree within {max(abs(skew_s), 0.001):.3f} s")
 
 
-async def _contents(opened: "RedisStore", given: "Path | None", *, is_running: bool) -> list[Finding]:
-    from service.broker import PARTITIONS
+async def _contents(
+    opened: "RedisStore", settings: "Settings", given: "Path | None", *, is_running: bool
+) -> list[Finding]:
     from service.core.events import TOPICS
     from service.store.clock import to_ms
     from service.store.contract import Shard
 
     until_ms = to_ms(await opened.now() - OVERDUE_AFTER)
+    partitions = settings.service.partitions
     overdue = waiting = later = dead = 0
     lost: list[Dead] = []
-    for shard in (Shard(topic, partition) for topic in TOPICS for partition in range(PARTITIONS)):
+    for shard in (Shard(topic, partition) for topic in TOPICS for partition in range(partitions)):
         overdue += len(await opened.due(shard, until_ms, COUNTED_MAX))
         owed, retries = await opened.backlog(shard)
         waiting, later = waiting + owed, later + retries

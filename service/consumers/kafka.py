@@ -1,0 +1,157 @@
+"""The event log of production: Kafka topics, read by any number of workers, each owning what Kafka assigns to it.
+
+`kafka_topic.py` is a topic, `kafka_shard.py` a partition of it. This file starts and ends them, and answers for all.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+
+from service.broker.kafka import Access
+from service.consumers.backlog import measure_backlog
+from service.consumers.kafka_shard import KafkaShard, Parts
+from service.consumers.kafka_topic import TopicReader
+from service.consumers.timers import Timers
+from service.engine import Fenced, Gap, Owner
+from service.store.contract import Shard, StoreDown
+from service.telemetry.logs import get_log
+
+log = get_log()
+
+TELL_KAFKA_EVERY_S = 5.0
+TRIM_EVERY_S = 3600.0
+TRIM_FIRST_AFTER_S = 60.0
+
+
+class KafkaWorker:
+    """Reads the topics while it runs; `run` until cancelled."""
+
+    def __init__(self, name: str, access: Access, parts: Parts) -> None:
+        self._timers = Timers(
+            *(parts.store, [], parts.clock, parts.metrics, self._beat), self._head, self._fenced, self._check
+        )
+        self._parts = parts = dataclasses.replace(
+            parts, beat=self._beat, load=self._load, unload=self._unload
+        )
+        # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop.
+        self._kafka = KafkaBroker(
+            list(access.servers),
+            client_id=f"followthrough-{name}",
+            consumer_only=True,
+            security=access.security(),
+            apply_types=False,
+            logger=logging.getLogger("faststream"),
+        )
+        topics = parts.broker.topics
+        self.topics = [TopicReader(self._kafka, topic, access.topic(topic), name, parts) for topic in topics]
+        self.shards = [Shard(topic, p) for topic in topics for p in range(parts.broker.partitions)]
+        self._loaded: dict[Owner, KafkaShard] = {}
+        self.begun = asyncio.Event()
+        self.is_running = False
+        self._beat_at = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the engine last went round: what readiness and the watchdog look at."""
+        return time.monotonic() - self._beat_at
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether an assigned shard neither stands at its place nor was stopped."""
+        shards = [one for topic in self.topics for one in topic.shards.values()]
+        waits = [one for one in shards if one.owner is None and one.shard not in self._parts.stopped]
+        return not self.is_running or not shards or bool(waits)
+
+    @property
+    def reasons(self) -> list[str]:
+        """What keeps it from its work, in plain sentences."""
+        if not self.is_running:
+            return ["it is connecting to Kafka"]
+        loading = [str(one.shard) for topic in self.topics for one in topic.shards.values() if not one.owner]
+        stopped = [f"{shard}: {why}" for shard, why in self._parts.stopped.items()]
+        waiting = [name for name in loading if name not in map(str, self._parts.stopped)]
+        return stopped + ([f"loading {', '.join(waiting)}"] if waiting else [])
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether every shard assigned to us is loaded, and there is one."""
+        return self.is_running and self.owned > 0 and all(topic.is_loaded for topic in self.topics)
+
+    @property
+    def owned(self) -> int:
+        return len(self._loaded)
+
+    async def run(self) -> None:
+        try:
+            await self._kafka.connect()
+            # Together: `start` of the broker joins one group after the other, and each waits for a heartbeat of others.
+            await asyncio.gather(*(topic.subscriber.start() for topic in self.topics))
+            self.is_running = True
+            self.begun.set()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tell_kafka())
+                group.create_task(self._trim())
+                group.create_task(self._timers.run())
+        finally:
+            self.is_running = False
+            await asyncio.gather(*(topic.let_go() for topic in self.topics))
+            await self._kafka.stop()
+            await asyncio.gather(*(topic.let_go() for topic in self.topics))  # assigned while it was ending
+
+    # -- the timers of all shards, fired by one loop -------------------------------------------------------------
+    def _load(self, shard: KafkaShard, owner: Owner) -> None:
+        self._loaded[owner] = shard
+        self._timers.add(owner)
+
+    def _unload(self, owner: Owner) -> None:
+        with contextlib.suppress(KeyError):
+            self._parts.metrics.lag_seconds.remove(str(owner.shard))
+        self._timers.remove(owner)
+        del self._loaded[owner]
+
+    async def _head(self, owner: Owner) -> str:
+        return await self._loaded[owner].head(owner)
+
+    def _fenced(self, owner: Owner) -> None:
+        if shard := self._loaded.get(owner):
+            shard.fenced(owner)
+
+    async def _check(self) -> None:
+        """The store was away and may have lost its last second: every shard asks whether it stands where it did."""
+        now = await self._parts.clock.now()
+        for owner in list(self._loaded):
+            try:
+                await owner.check(now)
+            except Gap as gap:  # its shard reads again from the stored place
+                log.warning("rolled_back", shard=str(owner.shard), error=str(gap))
+            except Fenced:
+                self._fenced(owner)
+
+    def _beat(self) -> None:
+        self._beat_at = time.monotonic()
+        self._parts.metrics.engine_age_seconds.set(0)
+
+    async def _tell_kafka(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_KAFKA_EVERY_S)
+            self._parts.metrics.shards_owned.set(self.owned)
+            with contextlib.suppress(StoreDown):
+                await measure_backlog(self._parts.store, self.shards, self._parts.metrics)
+            for topic in self.topics:
+                with contextlib.suppress(KafkaError):  # a rebalance, or Kafka is away: the next one will do
+                    await topic.tell_kafka()
+
+    async def _trim(self) -> None:
+        """Nothing grows for ever: old log entries and dead letters go after their time."""
+        await asyncio.sleep(TRIM_FIRST_AFTER_S)  # the shards are loaded by then
+        while True:
+            for topic in self.topics:
+                for shard in list(topic.shards.values()):
+                    with contextlib.suppress(StoreDown):
+                        await self._parts.store.trim(shard.shard, "kafka")
+            await asyncio.sleep(TRIM_EVERY_S)

@@ -1,0 +1,56 @@
+"""The same on Kafka, with two services that share the shards; the long runs are `make faults`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.run import Plan, run
+from tests.faults.test_faults import DELIVERY_CONCURRENCY
+from tests.kafka_server import NO_KAFKA, KafkaServer, has_kafka
+
+pytestmark = [
+    *(pytest.mark.fault, pytest.mark.server, pytest.mark.kafka),
+    pytest.mark.timeout(280),
+    pytest.mark.xdist_group("kafka"),
+]
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaServer]:
+    """A broker that may be killed."""
+    if not has_kafka():
+        pytest.skip(NO_KAFKA)
+    server = KafkaServer().start()
+    yield server
+    server.close()
+
+
+async def test_nothing_is_lost_early_or_new_when_workers_are_killed(
+    tmp_path: Path, kafka_server: KafkaServer
+) -> None:
+    this, verdict = await run(Plan("service", events=400, times=3, seed=21), tmp_path, kafka=kafka_server)
+
+    assert this.faults_done == 3
+    assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
+    assert verdict.duplicates <= DELIVERY_CONCURRENCY * this.faults_done
+
+
+async def test_a_worker_that_slept_past_its_session_wakes_as_a_zombie_and_harms_nobody(
+    tmp_path: Path, kafka_server: KafkaServer
+) -> None:
+    this, verdict = await run(Plan("frozen", events=300, times=1, seed=22), tmp_path, kafka=kafka_server)
+
+    assert this.faults_done == 1
+    assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
+    assert verdict.duplicates <= DELIVERY_CONCURRENCY
+
+
+async def test_nothing_is_lost_early_or_new_when_the_broker_is_killed(
+    tmp_path: Path, own_kafka: KafkaServer
+) -> None:
+    this, verdict = await run(Plan("broker", events=300, times=1, seed=23), tmp_path, kafka=own_kafka)
+
+    assert this.faults_done == 1
+    assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
+    assert verdict.duplicates == 0
