@@ -4,12 +4,13 @@ After an escalation everyone told hears the end of the story, in the same thread
 same event replaces what is built in here.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from service.core.draft import Draft, Notice
 from service.core.ids import split_subject
-from service.core.ladder import policy_of
-from service.core.model import Moment, PendingNote
+from service.core.ladder import begin, policy_of
+from service.core.model import Moment, PendingNote, name_of, told_of
 from service.core.reasons import Code
 from service.core.recipients import resolve
 from service.core.view import iso, on_time
@@ -17,52 +18,93 @@ from service.core.view import iso, on_time
 # A closed subject stays readable for this long, then its last timer removes it (design: nothing grows for ever).
 KEPT_CLOSED_FOR = timedelta(days=30)
 
+_ENDS = {
+    "no_date": "it is closed: no date",
+    "next_step_done": "the next step is done",
+    "next_step_changed": "another next step took its place",
+    "active": "something happened on it again",
+}
+
 # Long enough to hear only the last of a flurry of moves, short enough to be news (domain: twenty moves, one message).
 NOTE_AFTER = timedelta(minutes=1)
 
-_MOVED = "deadline.moved"
+# What a policy calls a date that has moved. Of a deal it is no event of its own: `deal.updated` says more than that.
+MOVED = {"deadline": "deadline.moved", "deal": "deal.moved"}
 
 
-def close(
-    draft: Draft, moment: Moment, status: str, at: datetime, by: str, old: datetime | None = None
-) -> None:
+def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None) -> None:
     """End it as `status`: reactions, the end of the story for everyone told, then no timer but the removal."""
     state = draft.state
     state.status, state.closed_at = status, at
     state.remove_at = draft.now + KEPT_CLOSED_FOR
-    moment.note = None
-    reacted = react(draft, moment)
-    # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
-    retracted = state.escalated and bool(on_time(state, moment))
-    if retracted or (state.escalated and not reacted):
-        _tell_end(draft, moment, status, by, retracted, old)
-    moment.runs = []
+    replaced = react_all(draft)
+    for moment in state.moments.values():
+        moment.note = None
+        # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
+        retracted = moment.escalated and bool(on_time(state, moment))
+        if moment.escalated:
+            _tell_end(draft, moment, status, by, retracted, old, set() if retracted else replaced)
+        moment.runs = []
+
+
+def rest(draft: Draft, moment: Moment, how: str, by: str = "", old: datetime | None = None) -> None:
+    """One moment is over while the subject goes on: everyone told hears how, and its runs wait for another date."""
+    moment.at, moment.on, moment.note, moment.not_before = None, "", None, None
+    start_over(draft, moment, how, by, old)
+
+
+def start_over(draft: Draft, moment: Moment, how: str, by: str = "", old: datetime | None = None) -> None:
+    """A new cycle of one moment; everyone who was told that it was missed hears how the old one ended."""
+    if moment.escalated:
+        _tell_end(draft, moment, how, by, old=old)
+    forget_misses(draft, moment, draft.now)
+    moment.cycle += 1
+    moment.changed = moment.reopened = moment.cycle
+    for run in moment.runs:
+        begin(draft, moment, run)
 
 
 def _tell_end(
-    draft: Draft, moment: Moment, status: str, by: str, retracted: bool, old: datetime | None
+    draft: Draft,
+    moment: Moment,
+    status: str,
+    by: str,
+    retracted: bool = False,
+    old: datetime | None = None,
+    replaced: Collection[str] = (),
 ) -> None:
+    """Everyone who was told hears the end, but whoever heard of it from a policy that has said it in its own words."""
     code = Code.RETRACTED if retracted else Code.CLOSURE
-    text = "it was met in time after all" if retracted else f"it is closed: {status.replace('_', ' ')}"
+    text = "it was met in time after all" if retracted else _ENDS.get(status, f"it is closed: {status}")
     kind = "retraction" if retracted else "notice"
     template, extra = "resolved", dict[str, object](by=by, how=status, reason=_reason(draft))
     if status == "no_date":  # it is not done: its date was taken away
         template, extra = "replanned", {"from": iso(old), "to": None, "by": by, "reason": _reason(draft)}
-    for told in [told.to for told in draft.state.told if told.after and told.to != by]:
-        draft.tell(Notice(told, template, "~closed", moment, [text], kind=kind, extra=extra))
-        draft.because(code, f"{told} is told: {text}")
+    if draft.state.deal and name_of(draft.state, moment) == "next_step":
+        extra["next_step"] = draft.state.deal.next_step  # as it was called until now
+    for told in told_of(draft.state, moment):
+        is_replaced = told.policy in replaced or (replaced and not told.policy)
+        if told.after and told.to != by and not is_replaced:
+            notice = Notice(told.to, template, "~closed", moment, [text], kind=kind, extra=extra)
+            draft.tell(notice)
+            draft.because(code, f"{told.to} is told: {text}")
+
+
+def react_all(draft: Draft, on: str = "") -> set[str]:
+    """The reactions of the policies running on every moment of the subject; the names of those that told somebody."""
+    return set().union(*(react(draft, moment, on) for moment in draft.state.moments.values()))
 
 
 def react(
     draft: Draft, moment: Moment, on: str = "", cause: str = "", extra: dict[str, object] | None = None
-) -> bool:
-    """Every reaction of the policies running here to this event (`on`); whether any told somebody."""
+) -> set[str]:
+    """Every reaction of the policies running here to this event (`on`); the names of those that told somebody."""
     extra = extra or {"reason": _reason(draft)}
     event = on or (draft.event.type if draft.event else "")
-    reacted = False
+    reacted = set[str]()
     if draft.event and draft.event.is_import:
         draft.because(Code.IMPORTED, "nobody reacts: an imported event is history")
-        return False
+        return reacted
     for run in moment.runs:
         policy = policy_of(draft, run)
         for reaction in policy.reactions:
@@ -87,7 +129,7 @@ def react(
                 )
                 if goes_out:
                     draft.because(Code.REACTION, f"{to} is told by {reason}")
-                reacted |= goes_out
+                    reacted.add(policy.name)
     return reacted
 
 
@@ -96,19 +138,19 @@ def note_move(
 ) -> None:
     """Remember to tell about the move, once, from the first date of the flurry to the last."""
     known = moment.note
-    reacts = any(r.on == _MOVED for run in moment.runs for r in policy_of(draft, run).reactions)
-    if not draft.state.escalated:
-        forget_misses(draft, draft.now)
-    if not (earlier or draft.state.escalated or known or reacts):
+    reacts = any(r.on in MOVED.values() for run in moment.runs for r in policy_of(draft, run).reactions)
+    if not moment.escalated:
+        forget_misses(draft, moment, draft.now)
+    if not (earlier or moment.escalated or known or reacts):
         return
-    if draft.event and draft.event.is_import and not (draft.state.escalated or known):
+    if draft.event and draft.event.is_import and not (moment.escalated or known):
         draft.because(Code.IMPORTED, "nobody is told of the move: an imported event is history")
         return
     moment.note = PendingNote(
         at=known.at if known else draft.now + NOTE_AFTER,
         from_at=known.from_at if known else old,
         earlier=earlier or bool(known and known.earlier),
-        escalated=draft.state.escalated or bool(known and known.escalated),
+        escalated=moment.escalated or bool(known and known.escalated),
         cause=draft.cause,
         by=by,
         reason=reason,
@@ -126,12 +168,13 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     if note.from_at == moment.at:
         draft.because(Code.UNCHANGED, "the date is back where it was; nobody needs to know")
         return
-    draft.state.escalated = note.escalated
+    moment.escalated = note.escalated
+    family, bare = split_subject(draft.subject)
     draft.said = {
-        "type": _MOVED,
+        "type": MOVED[family],
         "data": {
-            "commitment_id": split_subject(draft.subject)[1],
-            "due_at": iso(moment.at),
+            "deal_id" if family == "deal" else "commitment_id": bare,
+            f"{name_of(draft.state, moment)}_at": iso(moment.at),
             "by": note.by,
             "reason": note.reason,
         },
@@ -142,23 +185,25 @@ def tell_move(draft: Draft, moment: Moment) -> None:
         "by": note.by,
         "reason": note.reason,
     }
-    if not react(draft, moment, _MOVED, note.cause, extra):
+    if not react(draft, moment, MOVED[family], note.cause, extra):
         _tell_move(draft, moment, note, extra)
-    forget_misses(draft, note.at - NOTE_AFTER)
+    draft.said = None
+    forget_misses(draft, moment, note.at - NOTE_AFTER)
 
 
-def forget_misses(draft: Draft, until: datetime) -> None:
+def forget_misses(draft: Draft, moment: Moment, until: datetime) -> None:
     """The date that was missed is not the date any more; who was told of a miss since `until` still knows of one."""
-    for told in draft.state.told:
+    told_of_it = told_of(draft.state, moment)
+    for told in told_of_it:
         told.after = told.after and told.at > until
-    draft.state.escalated = any(t.after and t.to != draft.state.owner for t in draft.state.told)
+    moment.escalated = any(t.after and t.to != draft.state.owner for t in told_of_it)
 
 
 def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str, object]) -> None:
     if not note.escalated and not note.earlier:
         draft.because(Code.UNCHANGED, "the date moved; nobody was waiting to hear of it")
         return
-    everyone = [told.to for told in draft.state.told if told.after] if note.escalated else []
+    everyone = [told.to for told in told_of(draft.state, moment) if told.after] if note.escalated else []
     recipients = everyone or [draft.state.owner]
     code = Code.REPLANNED if note.escalated else Code.MOVED_EARLIER
     text = "re-planned to another date" if note.escalated else "moved earlier, past a reminder"

@@ -17,7 +17,7 @@ from service.core.ladder import fire_due
 from service.core.merge import remember
 from service.core.model import Commitment, Inbox, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, deadlines
+from service.core.rules import answers, deadlines, deals
 from service.core.rules import inbox as inboxes
 
 # What we know only by hearsay (an update before its create) waits this long for the rest.
@@ -26,10 +26,10 @@ STUB_KEPT_FOR = timedelta(days=7)
 # Clocks differ by seconds everywhere. From a minute on, whoever runs the sender should hear that it counts no more.
 CLOCK_AHEAD_SAID = timedelta(minutes=1)
 
-RULES: dict[str, Callable[[Draft, Any], None]] = {**deadlines.RULES, **answers.RULES}
+RULES: dict[str, Callable[[Draft, Any], None]] = {**deadlines.RULES, **deals.RULES, **answers.RULES}
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.
-_FAMILIES = frozenset({deadlines.FAMILY})
+_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY})
 
 
 def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision:

@@ -13,7 +13,7 @@ from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit
 from service.core.events import Event, NotificationRequested
 from service.core.ids import effect_key
-from service.core.model import Commitment, Moment, Told
+from service.core.model import Commitment, Moment, Told, name_of, told_of
 from service.core.policy import Condition, ConditionFailed, Policy, Recipients
 from service.core.reasons import Code, Reason
 from service.core.recipients import resolve
@@ -21,6 +21,7 @@ from service.core.timeline import next_due
 from service.core.view import expression_view, facts
 
 _URGENCIES = ("low", "normal", "high")
+_ONLY_MOMENT = ("", "due")  # of a family whose subjects have no other
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,6 +43,7 @@ class Notice(Struct):
     cause: str = ""
     extra: dict[str, object] = field(default_factory=dict)
     is_farewell: bool = False  # the last word to this reader: they are not among those told any more
+    joined: list["Notice"] = field(default_factory=list)  # told by the same message
 
     @property
     def weight(self) -> tuple[bool, bool, int]:
@@ -107,6 +109,7 @@ class Draft:
             if known.to == notice.to and known.kind == notice.kind:
                 first, second = (notice, known) if notice.weight > known.weight else (known, notice)
                 first.reasons += second.reasons
+                first.joined += [second, *second.joined]
                 first.urgency = max(first.urgency, second.urgency, key=_URGENCIES.index)
                 self.notices[index] = first
                 self.because(Code.MERGED, f"{notice.to} is told once, also for: {second.reasons[0]}")
@@ -172,15 +175,20 @@ class Draft:
         return True
 
     def _request(self, notice: Notice) -> Emit:
+        for joined in notice.joined:
+            if joined.moment is not notice.moment:  # of one moment only the weightier word counts
+                self._remember(joined)
         self._remember(notice)
         policy, moment = notice.policy, notice.moment
-        name = policy.name if policy else ""
         cause = notice.cause or (self.cause if notice.until == "nothing" else "")
+        name = name_of(self.state, moment)
+        if cause and name not in _ONLY_MOMENT:
+            cause = f"{name}:{cause}"  # one event may be news about two moments
         key = effect_key(
             "notify",
             self.subject,
             moment.cycle,
-            name,
+            policy.name if policy else "",
             notice.step,
             notice.round,
             cause,
@@ -217,12 +225,15 @@ class Draft:
         return facts(self.subject, self.state, moment)
 
     def _remember(self, notice: Notice) -> None:
-        told = self.state.told
+        told, moment = self.state.told, notice.moment
         name = notice.policy.name if notice.policy else ""
-        after = notice.after or any(t.to == notice.to and t.after for t in told)
-        told[:] = [t for t in told if t.to != notice.to]
         if notice.is_farewell:
+            told[:] = [t for t in told if t.to != notice.to]
             return
-        told.append(Told(notice.to, name, notice.step, notice.moment.cycle, self.now, after))
+        known = [t for t in told_of(self.state, moment) if t.to == notice.to]
+        after = notice.after or any(t.after for t in known)
+        told[:] = [t for t in told if t not in known]
+        of = name_of(self.state, moment)
+        told.append(Told(notice.to, name, notice.step, moment.cycle, self.now, after, of))
         if notice.after and notice.to != self.state.owner:
-            self.state.escalated = True
+            moment.escalated = True

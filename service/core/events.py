@@ -14,6 +14,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Line = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(max_length=4000)]
+Money = Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$")]  # decimal text: no float is exact
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]  # ISO 4217
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Confidence = Annotated[int, Meta(ge=1, le=5)]
 
@@ -71,11 +73,56 @@ class DeadlineClosed(Data, frozen=True, kw_only=True):
     as_of: int | UnsetType = UNSET
 
 
+class DealUpdated(Data, frozen=True, kw_only=True):
+    """What changed; an explicit `null` takes the close date, or the next step, away."""
+
+    deal_id: Id
+    title: Line | UnsetType = UNSET
+    owner: Id | UnsetType = UNSET
+    team: Id | UnsetType = UNSET
+    amount: Money | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    stage: Line | UnsetType = UNSET
+    close_at: datetime | UnsetType | None = UNSET
+    close_on: date | UnsetType | None = UNSET
+    next_step: Line | UnsetType | None = UNSET
+    next_step_at: datetime | UnsetType | None = UNSET
+    url: Text | UnsetType = UNSET
+
+
+class DealCreated(DealUpdated, frozen=True, kw_only=True):
+    """All of it, for the first time or again."""
+
+    title: Line
+    owner: Id
+
+
+class DealActivity(Data, frozen=True, kw_only=True):
+    """Any touch; the kind `next_step_done` also ends the next step. `as_of` is the cycle a person saw who said so."""
+
+    deal_id: Id
+    kind: Line | UnsetType = UNSET
+    by: Id | UnsetType = UNSET
+    as_of: int | UnsetType = UNSET
+
+
+class DealClosed(Data, frozen=True, kw_only=True):
+    """`deal.won`, `deal.lost` and `deal.reopened` share one shape."""
+
+    deal_id: Id
+    amount: Money | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    at: datetime | UnsetType = UNSET
+    helpers: Annotated[list[Id], Meta(max_length=50)] | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
 class Answer(Data, frozen=True, kw_only=True):
-    """`commitment.*`: what a person said to one of our messages; `as_of` is the cycle they saw."""
+    """`commitment.*`: what a person said to one of our messages; `as_of` is the cycle they saw, of `moment`."""
 
     subject_id: Id
     by: Id
+    moment: Line | UnsetType = UNSET
     until: datetime | UnsetType = UNSET
     due_at: datetime | UnsetType = UNSET
     due_on: date | UnsetType = UNSET
@@ -130,6 +177,10 @@ def _deadline(data: type[Data]) -> EventType:
     return EventType("deadlines", "deadline", data, "commitment_id")
 
 
+def _deal(data: type[Data]) -> EventType:
+    return EventType("deals", "deal", data, "deal_id")
+
+
 _ANSWER = EventType("", "", Answer, "subject_id")  # the topic follows the subject's family
 
 EVENTS: dict[str, EventType] = {
@@ -140,6 +191,12 @@ EVENTS: dict[str, EventType] = {
     "deadline.met": _deadline(DeadlineClosed),
     "deadline.cancelled": _deadline(DeadlineClosed),
     "deadline.reopened": _deadline(DeadlineClosed),
+    "deal.created": _deal(DealCreated),
+    "deal.updated": _deal(DealUpdated),
+    "deal.activity": _deal(DealActivity),
+    "deal.won": _deal(DealClosed),
+    "deal.lost": _deal(DealClosed),
+    "deal.reopened": _deal(DealClosed),
     "commitment.acknowledged": _ANSWER,
     "commitment.snoozed": _ANSWER,
     "commitment.help_requested": _ANSWER,

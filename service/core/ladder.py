@@ -7,6 +7,7 @@ as skipped. Escalation only goes up: what has been passed by a later step never 
 from datetime import datetime, timedelta
 
 from service.core.draft import Draft, Notice
+from service.core.ids import split_subject
 from service.core.model import Moment, Run
 from service.core.policy import Firing, Policy
 from service.core.reasons import Code
@@ -32,17 +33,18 @@ def policy_of(draft: Draft, run: Run) -> Policy:
     return draft.world.policies.by_hash[run.policy]
 
 
-def match(draft: Draft, name: str, family: str) -> None:
+def match(draft: Draft) -> None:
     """Start a run for every live policy whose `when` holds and that does not run here yet."""
-    moment = draft.state.moments[name]
-    running = {policy_of(draft, run).name for run in moment.runs}
-    for policy in draft.world.policies.of_family(family):
-        if policy.moment != name or policy.name in running:
+    moments = draft.state.moments
+    running = {policy_of(draft, run).name for moment in moments.values() for run in moment.runs}
+    for policy in draft.world.policies.of_family(split_subject(draft.subject)[0]):
+        moment = moments.get(policy.moment)
+        if moment is None or policy.name in running:
             continue
         if draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
             moment.runs.append(Run(policy.hash))
             begin(draft, moment, moment.runs[-1])
-    if not moment.runs:
+    if not any(moment.runs for moment in moments.values()):
         draft.because(Code.NO_POLICY, "no policy applies to it")
 
 
@@ -74,7 +76,7 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
 def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
     """All that this run owes at `draft.now`."""
     resumed = resume(draft, moment, run)
-    policy, told = policy_of(draft, run), told_after(draft.state)
+    policy, told = policy_of(draft, run), told_after(draft.state, moment)
     zone = draft.world.directory.zone_of(draft.state.owner)
     while True:
         due = [
@@ -153,10 +155,8 @@ def _pass_over(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
 def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> None:
     policy, step = policy_of(draft, run), firing.step
     after = not firing.is_before
-    template = step.template or (
-        "reminder" if not after else "missed" if to == draft.state.owner else "escalated"
-    )
-    reason = f"step {step.id} of {policy.title or policy.name}: {step.at.in_words}"
+    template = step.template or _usual_template(policy, after, to == draft.state.owner)
+    reason = f"step {step.id} of {policy.title or policy.name}: {step.at.in_words(policy.moment)}"
     goes_out = draft.tell(
         Notice(
             to,
@@ -176,6 +176,12 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
     if goes_out:
         draft.because(Code.STEP, f"{to} is told by {reason}")
     run.last, run.messages = firing.bit, run.messages + 1
+
+
+def _usual_template(policy: Policy, after: bool, is_owner: bool) -> str:
+    if policy.moment == "last_activity":
+        return "deal_stalled"
+    return "reminder" if not after else "missed" if is_owner else "escalated"
 
 
 def _what_is_next(draft: Draft, moment: Moment, run: Run) -> dict[str, object]:
@@ -209,7 +215,7 @@ def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
 
 def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
     """A level with nobody does not wait: the next step after the moment is due now, the rest keep their distance."""
-    policy, told = policy_of(draft, run), told_after(draft.state)
+    policy, told = policy_of(draft, run), told_after(draft.state, moment)
     zone = draft.world.directory.zone_of(draft.state.owner)
     ahead = [
         fires_at(firing, run, moment, zone)

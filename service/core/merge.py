@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from service.core.ids import event_mark
-from service.core.model import SEEN_MAX, Commitment, Inbox
+from service.core.model import SEEN_MAX, Commitment, Deal, Inbox
 
 _MARK = 8
 
@@ -37,14 +37,14 @@ def stamp(state: Commitment, field: str, at: datetime) -> None:
         state.times[field] = at
 
 
-def take(state: Commitment, values: dict[str, object], at: datetime) -> set[str]:
-    """Set the fields of `state` whose value is newer; returns the names that changed."""
-    changed = set()
+def take(state: Commitment, values: dict[str, object], at: datetime, of: Deal | None = None) -> set[str]:
+    """Set the fields of `state`, or of a part of it, whose value is newer; returns the names that changed."""
+    changed, target = set(), of or state
     for field, value in values.items():
         if not is_newer(state, field, at):
             continue
         stamp(state, field, at)
-        if getattr(state, field) != value:
-            setattr(state, field, value)
+        if getattr(target, field) != value:
+            setattr(target, field, value)
             changed.add(field)
     return changed

@@ -30,6 +30,7 @@ class Told(Struct, array_like=True):
     cycle: int
     at: datetime
     after: bool  # at or after the moment: this person knows that it was missed
+    moment: str = ""  # its name; "" in what was written before a subject could have several
 
 
 class Run(Struct, array_like=True):
@@ -72,12 +73,23 @@ class Moment(Struct, array_like=True):
     runs: list[Run] = field(default_factory=list)
     note: PendingNote | None = None
     reopened: int = 0  # the cycle in which it was last reopened: a "done" said to an older one is over
+    escalated: bool = False  # somebody besides the owner was told that it was missed
+
+
+class Deal(Struct, array_like=True):
+    """What only a deal has. Money is decimal text and a currency, never a float."""
+
+    amount: str = ""
+    currency: str = ""
+    stage: str = ""
+    next_step: str = ""
+    helpers: list[str] = field(default_factory=list)
 
 
 class Commitment(Struct, array_like=True, tag="c1"):
     """A subject with an owner and a deadline, of whatever family."""
 
-    status: str = "stub"  # stub | open | met | cancelled | no_date ; see states in ARCHITECTURE
+    status: str = "stub"  # stub | open | met | cancelled | no_date | won | lost ; see states in ARCHITECTURE
     title: str = ""
     owner: str = ""
     team: str = ""
@@ -96,10 +108,11 @@ class Commitment(Struct, array_like=True, tag="c1"):
     times: dict[str, datetime] = field(default_factory=dict)  # field -> source time, where newer than set_at
     seen: bytes = b""
     told: list[Told] = field(default_factory=list)
-    escalated: bool = False
+    escalated: bool = False  # no longer written: each moment has its own
     moments: dict[str, Moment] = field(default_factory=dict)
     remove_at: datetime | None = None  # closed subjects and stubs go then
     flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
+    deal: Deal | None = None
 
 
 class Unreached(Struct, array_like=True):
@@ -134,4 +147,19 @@ def encode_state(state: State) -> bytes:
 def decode_state(raw: bytes) -> State:
     """The state in `raw`, whatever version wrote it; a fresh object the caller may change."""
     state: State = _decoder.decode(raw)
+    if isinstance(state, Commitment) and state.escalated:
+        state.escalated = False
+        for moment in state.moments.values():
+            moment.escalated = True
     return state
+
+
+def name_of(state: Commitment, moment: Moment) -> str:
+    """What one of the subject's moments is called: `due`, `close`, …; "" for one that is not its own."""
+    return next((name for name, known in state.moments.items() if known is moment), "")
+
+
+def told_of(state: Commitment, moment: Moment) -> list[Told]:
+    """Everyone who was told about this moment, in the order of the last word to each."""
+    name = name_of(state, moment)
+    return [told for told in state.told if told.moment in ("", name)]

@@ -22,17 +22,17 @@ from service.core.strict_json import pointer, quoted
 from service.core.view import iso
 
 _ID_CHARS_MAX = 200  # events.Id; a shorter text that must not be empty is an id, too
-_DATES = ("due_at", "due_on")
+_DATES = (("due_at", "due_on"), ("close_at", "close_on"))  # one moment each, said in one of two ways
 # Fields that name a person. Inside, `channel:email:x@y.example` is a recipient, too; only a policy may name such a one,
 # else whoever sends events could have us write to strangers.
-PEOPLE = ("owner", "by", "person", "helper")
+PEOPLE = ("owner", "by", "person", "helper", "helpers")
 _NO_PERSON = "channel:"
 # Types whose whole point is a date: one of the two must be there, if only as null (no date any more).
 _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommitted"})
 
 
 class Shape(NamedTuple):
-    """What `events.py` says of one field. `kind`: id, line, body, instant, date, or other."""
+    """What `events.py` says of one field. `kind`: id, ids, line, body, instant, date, or other."""
 
     kind: str
     is_required: bool
@@ -61,6 +61,8 @@ def _kind(option: shapes.Type) -> str:
         return "instant"
     if isinstance(option, shapes.DateType):
         return "date"
+    if isinstance(option, shapes.ListType):
+        return "ids" if _kind(option.item_type) == "id" else ""
     if not isinstance(option, shapes.StrType):
         return ""
     if option.pattern:
@@ -83,8 +85,9 @@ def clean_data(event_type: str, data: Mapping[str, object], now: datetime) -> di
             _clear(name, shape, cleaned)
         else:
             cleaned[name] = _clean(cleaned[name], shape.kind, f"/data/{name}", now)
-    if "due_at" in fields:
-        _check_dates(event_type, cleaned, fields)
+    for pair in _DATES:
+        if pair[0] in fields:
+            _check_dates(event_type, pair, cleaned, fields)
     return cleaned
 
 
@@ -101,6 +104,8 @@ def _clean(value: object, kind: str, where: str, now: datetime) -> object:
         return iso(read_instant(value, where, now))
     if kind == "date":
         return read_date(value, where, now).isoformat()
+    if kind == "ids" and isinstance(value, list):
+        return [one_line(identifier(item, f"{where}/{index}")) for index, item in enumerate(value)]
     if kind == "id":
         value = identifier(value, where)
     if not isinstance(value, str):
@@ -110,15 +115,17 @@ def _clean(value: object, kind: str, where: str, now: datetime) -> object:
     return one_line(value) if kind in ("id", "line") else value
 
 
-def _check_dates(event_type: str, cleaned: dict[str, object], fields: Mapping[str, Shape]) -> None:
-    given = [name for name in _DATES if cleaned.get(name) is not None]
+def _check_dates(
+    event_type: str, pair: tuple[str, str], cleaned: dict[str, object], fields: Mapping[str, Shape]
+) -> None:
+    given = [name for name in pair if cleaned.get(name) is not None]
     if len(given) == 2:
-        raise BadEvent("both_dates", "give due_at or due_on, not both", "/data/due_on")
+        raise BadEvent("both_dates", f"give {pair[0]} or {pair[1]}, not both", f"/data/{pair[1]}")
     if given:
-        for name in set(_DATES) - set(given):
+        for name in set(pair) - set(given):
             cleaned.pop(name, None)
-    elif event_type in _NEED_A_DATE and not any(name in cleaned for name in _DATES):
-        raise _missing("due_at", cleaned, fields, " (or due_on)")
+    elif event_type in _NEED_A_DATE and not any(name in cleaned for name in pair):
+        raise _missing(pair[0], cleaned, fields, f" (or {pair[1]})")
 
 
 def _missing(name: str, data: Mapping[str, object], fields: Mapping[str, Shape], more: str = "") -> BadEvent:
@@ -151,9 +158,11 @@ def read_payload(data: type[Data], raw: bytes) -> Data:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise payload_problem(error, raw, "/data") from None
     for name in _people(data):
-        if str(getattr(found, name)).startswith(_NO_PERSON):
-            detail = f"{quoted(getattr(found, name))} is a channel; name a person here"
-            raise BadEvent("invalid_value", detail, f"/data/{name}")
+        named = getattr(found, name)
+        for person in named if isinstance(named, list) else (named,):
+            if str(person).startswith(_NO_PERSON):
+                detail = f"{quoted(person)} is a channel; name a person here"
+                raise BadEvent("invalid_value", detail, f"/data/{name}")
     changes: dict[str, datetime] = {}
     for name in _instants(data):
         at = getattr(found, name)
@@ -182,6 +191,10 @@ def _people(data: type[Data]) -> tuple[str, ...]:
 _PLACE = re.compile(r"(?s)(?P<text>.*?)(?: - at `\$(?P<path>[^`]*)`)?$")
 _REQUIRED = re.compile(r"Object missing required field `(?P<name>.*)`")
 _LENGTH = re.compile(r"Expected `(?:str|array|object)` of length (?P<op>[<>]=) (?P<limit>\d+)")
+_PATTERNS = {
+    "amount": ("money is decimal text", '"1200.50"'),
+    "currency": ("a currency is its three letters of ISO 4217", '"EUR"'),
+}
 _CHOICE = re.compile(r"Expected `str` matching regex '\^\((?P<words>[^)]*)\)\$'")
 _BOUND = re.compile(r"Expected `(?:int|float)` (?P<op>[<>]=) (?P<limit>\S+)")
 _JSON_NAMES = {
@@ -211,6 +224,8 @@ def payload_problem(error: Exception, raw: bytes, prefix: str) -> BadEvent:
         return BadEvent("empty", "it must not be empty", where)
     if choice := _CHOICE.match(text):
         return _not_a_choice(choice["words"].split("|"), raw, steps, where)
+    if pattern := _PATTERNS.get(steps[-1] if steps else ""):
+        return BadEvent("invalid_value", f"{pattern[0]}; write it as in {pattern[1]}", where)
     if bound := _BOUND.match(text):
         limit = "at most" if bound["op"] == "<=" else "at least"
         return BadEvent("out_of_range", f"it is {limit} {bound['limit']}", where)

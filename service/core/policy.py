@@ -15,6 +15,15 @@ View = Mapping[str, object]
 Condition = Callable[[View], bool]  # raises ConditionFailed; never anything else
 
 
+# What a reader calls the moment of a policy.
+MOMENTS_IN_WORDS = {
+    "due": "the deadline",
+    "close": "the close date",
+    "next_step": "the date of the next step",
+    "last_activity": "the last activity",
+}
+
+
 class ConditionFailed(Exception):
     """A condition could not be computed; the text says why, in words for its author."""
 
@@ -35,12 +44,12 @@ class At(Struct, frozen=True):
     def is_before(self) -> bool:
         return self.days < 0 or self.elapsed < timedelta()
 
-    @property
-    def in_words(self) -> str:
+    def in_words(self, moment: str) -> str:
         """As a reader would say it: `3 days before the deadline`, `at the deadline`."""
+        what = MOMENTS_IN_WORDS.get(moment, "the deadline")
         if self.text == "the moment":
-            return "at the deadline"
-        return f"{self.text} {'of ' if self.text.endswith('the day') else ''}the deadline"
+            return f"at {what}"
+        return f"{self.text} {'of ' if self.text.endswith('the day') else ''}{what}"
 
     @property
     def nominal(self) -> timedelta:

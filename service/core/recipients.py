@@ -51,6 +51,8 @@ def _one(name: str, state: Commitment, directory: Directory) -> list[str]:
             return _team(kind, rest or _team_of(state, directory), state, directory)
         case "everyone_told":
             return [told.to for told in state.told]
+        case "helpers":  # as the sender names them, so they must be people of ours
+            return [one for one in (state.deal.helpers if state.deal else ()) if one in directory.people]
         case _:
             return _around_owner(name, state.owner, directory)
 

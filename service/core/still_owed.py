@@ -1,7 +1,7 @@
 """Whether a notification that has waited is still true; asked once more just before it is sent."""
 
 from service.core.effects import Owed
-from service.core.model import Commitment
+from service.core.model import Commitment, Moment
 from service.core.reasons import Code, Reason
 from service.core.view import CLOSED
 
@@ -14,12 +14,10 @@ def still_owed(owed: Owed, state: Commitment | None) -> Reason | None:
         return Reason(Code.REMOVED, "the commitment is gone")
     if state.status in CLOSED:
         return Reason(Code.CLOSED, f"it is {state.status.replace('_', ' ')} by now")
-    changed = max((moment.changed for moment in state.moments.values()), default=0)
-    if changed > owed.cycle:
+    moment = state.moments.get(str(owed.facts.get("moment", "due")), Moment(changed=0))
+    if moment.changed > owed.cycle:
         return Reason(Code.STALE_ANSWER, "its date or its owner has changed since")
-    acks = [
-        run.ack for moment in state.moments.values() for run in moment.runs if run.policy == owed.policy_hash
-    ]
+    acks = [run.ack for run in moment.runs if run.policy == owed.policy_hash]
     if owed.until == "acknowledged" and any(ack and ack.at >= owed.decided_at for ack in acks):
         return Reason(Code.ACKNOWLEDGED, "somebody is on it by now")
     return None

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from service.core.directory import World
-from service.core.model import Commitment, Moment, Run
+from service.core.model import Commitment, Moment, Run, told_of
 from service.core.policy import At, Firing, Policy
 
 # A date moved into the past is often a slip of the finger: nothing accuses before this has passed (domain, "Deadline
@@ -102,18 +102,19 @@ def held_until(firing: Firing, run: Run, moment: Moment, told_after: set[str]) -
     return max(until) if until else None
 
 
-def told_after(state: Commitment) -> set[str]:
+def told_after(state: Commitment, moment: Moment) -> set[str]:
     """Everyone who knows that the moment was missed (channels cannot answer, so they do not count)."""
-    return {told.to for told in state.told if told.after and not told.to.startswith("channel:")}
+    return {t.to for t in told_of(state, moment) if t.after and not t.to.startswith("channel:")}
 
 
 def next_due(state: Commitment, world: World) -> datetime | None:
     """The subject's next timer, derived from its state alone; None when nothing can ever be due."""
     if state.remove_at is not None:
         return state.remove_at
-    zone, told = world.directory.zone_of(state.owner), told_after(state)
+    zone = world.directory.zone_of(state.owner)
     times = [moment.note.at for moment in state.moments.values() if moment.note]
     for moment in state.moments.values():
+        told = told_after(state, moment)
         for run in moment.runs if moment.at else ():
             times.extend(run_times(run, moment, world.policies.by_hash[run.policy], zone, told))
     return min(times, default=None)

@@ -4,15 +4,17 @@ Names here are public: policies and templates are written against them.
 """
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
 from service.core.directory import Directory
 from service.core.events import Event
 from service.core.ids import split_subject
-from service.core.model import Commitment, Moment
+from service.core.model import Commitment, Deal, Moment, name_of, told_of
 
-CLOSED = frozenset({"met", "cancelled", "no_date"})
+CLOSED = frozenset({"met", "cancelled", "no_date", "won", "lost"})
+KEPT = frozenset({"met", "won"})
 
 
 def iso(at: datetime | None) -> str | None:
@@ -22,14 +24,14 @@ def iso(at: datetime | None) -> str | None:
 
 def on_time(state: Commitment, moment: Moment) -> bool | None:
     """Whether it was met by the moment; None while it is not met, or had no date."""
-    if state.status != "met" or moment.at is None or state.closed_at is None:
+    if state.status not in KEPT or moment.at is None or state.closed_at is None:
         return None
     return state.closed_at <= moment.at
 
 
 def facts(subject: str, state: Commitment, moment: Moment) -> dict[str, object]:
     """What is known of the subject, seen from one of its moments."""
-    return {
+    known: dict[str, object] = {
         "id": subject,
         "family": split_subject(subject)[0],
         "title": state.title,
@@ -51,24 +53,47 @@ def facts(subject: str, state: Commitment, moment: Moment) -> dict[str, object]:
         "opened_at": iso(state.opened_at),
         "closed_at": iso(state.closed_at),
         "on_time": on_time(state, moment),
-        "escalated": state.escalated,
+        "escalated": moment.escalated,
         "told": [
             {"to": t.to, "step": t.step, "policy": t.policy, "at": iso(t.at), "after": t.after}
-            for t in state.told
+            for t in told_of(state, moment)
         ],
         "cycle": moment.cycle,
         "changed": moment.changed,
+    }
+    return known if state.deal is None else {**known, **_of_deal(state, state.deal, moment)}
+
+
+def _of_deal(state: Commitment, deal: Deal, moment: Moment) -> dict[str, object]:
+    at = {name: iso(moment.at) for name, moment in state.moments.items()}
+    return {
+        "moment": name_of(state, moment),
+        "amount": deal.amount,
+        "currency": deal.currency,
+        "stage": deal.stage,
+        "close_at": at.get("close"),
+        "next_step": deal.next_step,
+        "next_step_at": at.get("next_step"),
+        "last_activity_at": at.get("last_activity"),
+        "helpers": list(deal.helpers),
     }
 
 
 def expression_view(
     commitment: dict[str, object], directory: Directory, event: Event | None
 ) -> dict[str, object]:
-    """What a condition sees: the commitment, its owner, its team, and the event where there is one."""
+    """What a condition sees: the commitment, its owner, its team, and the event where there is one.
+
+    A deal goes by both names, and its amount is a number: exact, and 0 where none is known.
+    """
+    is_deal = commitment["family"] == "deal"
+    if is_deal:
+        commitment = {**commitment, "amount": Decimal(str(commitment["amount"]) or 0)}
     owner = directory.people.get(str(commitment["owner"]))
     team = directory.teams.get(str(commitment["team"]))
     return {
         "commitment": commitment,
+        **({"deal": commitment} if is_deal else {}),
         "owner": {
             "id": str(commitment["owner"]),
             "manager": owner.manager if owner else "",

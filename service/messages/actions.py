@@ -21,8 +21,11 @@ _OWNERS = {
     "missed": ("done", "acknowledge", "new_date", "help", "snooze"),
     "offer_help": ("help", "acknowledge", "new_date", "done"),
     "escalated": ("acknowledge", "done"),
+    "deal_stalled": ("acknowledge", "help", "snooze"),
 }
-_OTHERS = dict.fromkeys(("missed", "offer_help", "escalated"), ("acknowledge", "open"))
+_OTHERS = dict.fromkeys(("missed", "offer_help", "escalated", "deal_stalled"), ("acknowledge", "open"))
+# Silence ends by doing something, and a deal is won or lost where it is sold: neither has a button.
+_NOT_OFFERED = {"close": ("done",), "last_activity": ("done", "new_date")}
 
 
 def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
@@ -30,7 +33,8 @@ def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
     if owed.to.startswith("channel:") or is_closed(owed.facts):
         return ("open",)
     offered = _OWNERS if owed.facts.get("owner") == reader_id else _OTHERS
-    return offered.get(owed.template, ("open",))
+    without = _NOT_OFFERED.get(str(owed.facts.get("moment")), ())
+    return tuple(name for name in offered.get(owed.template, ("open",)) if name not in without)
 
 
 def actions(owed: Owed, reader_id: str, links: Links) -> tuple[Action, ...]:

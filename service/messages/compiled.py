@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from service.core.message import Action, Message
 from service.messages import clean, marks
+from service.messages.card import card
 from service.messages.markdown import body
-from service.messages.view import card
 from service.settings.filters import text
 from service.settings.sandbox import Refused, Sandbox, environment, render
 

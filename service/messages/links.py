@@ -46,9 +46,10 @@ class LinkPayload(Struct, frozen=True):
     actions: tuple[str, ...]
     decided_at: datetime
     expires_at: datetime
+    moment: str = ""  # of a subject with several: the one its message spoke of
 
 
-class _Wire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Wire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The payload as it travels, short names for short links; instants in epoch milliseconds."""
 
     n: str
@@ -59,6 +60,7 @@ class _Wire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     d: int
     e: int
     k: str
+    m: str = ""
 
 
 class _Serializer(URLSafeSerializer):
@@ -94,6 +96,7 @@ class Links:
             d=_to_ms(owed.decided_at),
             e=_to_ms(owed.decided_at + self._expires_after),
             k=id_,
+            m=str(owed.facts.get("moment", "")),
         )
         return str(serializer.dumps(wire))
 
@@ -119,6 +122,7 @@ class Links:
             actions=tuple(wire.a),
             decided_at=_from_ms(wire.d),
             expires_at=_from_ms(wire.e),
+            moment=wire.m,
         )
         if now is not None and payload.expires_at <= now:
             raise BadLink

@@ -74,6 +74,24 @@ _DAY_LATE: dict[str, object] = {
 }
 _MET: dict[str, object] = {"status": "met", "closed_at": "2026-11-24T15:30:00.000Z", "progress": 100}
 _IN_TIME: dict[str, object] = {"due_at": "2026-11-27T16:00:00.000Z", "on_time": True, "told": []}
+_DEAL: dict[str, object] = {
+    "id": "deal/42",
+    "family": "deal",
+    "title": "Contoso, three years of support",
+    "description": "",
+    "progress": 0,
+    "note": "",
+    "moment": "close",
+    "amount": "48000.00",
+    "currency": "EUR",
+    "stage": "Proposal",
+    "next_step": "Send the offer",
+    "next_step_at": "2026-11-26T16:00:00.000Z",
+    "last_activity_at": "2026-11-10T09:00:00.000Z",
+    "helpers": ["leo"],
+}
+_WON: dict[str, object] = {**_DEAL, "status": "won", "closed_at": "2026-11-24T15:30:00.000Z", "slips": 0}
+_STALLED: dict[str, object] = {**_DEAL, "moment": "last_activity", "due_at": "2026-11-10T09:00:00.000Z"}
 _BROKEN = (
     "`skip_if` of step last-call of deadlines could not be computed (`<` not supported between instances of `nothing` "
     "and `str`); taken as False"
@@ -139,6 +157,13 @@ _USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
         "re-planned to another date",
     ),
     "kept": (WINS, {**_MET, **_IN_TIME}, {}, "reaction kept of Deadlines: deadline.met"),
+    "deal_won": (WINS, _WON, {"reason": ""}, "reaction win of Deals won: deal.won"),
+    "deal_stalled": (
+        ANA,
+        _STALLED,
+        {"next": _NEXT},
+        "step quiet of Stalled deals: 14 days after the last activity",
+    ),
     "acknowledged": (DANA, _DAY_LATE, {"by": "leo", "how": "acknowledged"}, "leo is on it"),
     "unroutable": (
         Reader("omar", "Omar Haddad"),
@@ -184,6 +209,8 @@ def samples(template: str) -> Iterator[Sample]:
         yield Sample(owed(template, reader.id, facts=late, extra=every), reader)
         yield Sample(owed(template, reader.id, facts=met, extra={"how": "met"}, kind="retraction"), reader)
     yield Sample(owed(template, facts={**late, "status": "cancelled"}, extra={"how": "cancelled"}), ANA)
+    for deal in (_DEAL, {**_DEAL, "moment": "next_step"}, _STALLED, _WON, {**_WON, "status": "lost"}):
+        yield Sample(owed(template, facts=deal), ANA)
     handed = {"from_owner": "leo", "to_owner": "ana"}
     yield Sample(owed(template, extra=handed), ANA)
     yield Sample(owed(template, "leo", extra=handed), Reader("leo", "Leo Brandt"))

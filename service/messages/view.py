@@ -6,12 +6,13 @@ mappings of these; text is empty where nothing is known. Total: any facts give v
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
 from service.core.effects import Owed
 from service.core.message import Reader
 from service.core.view import CLOSED
 from service.messages.clean import line, prose, url
-from service.messages.times import Times, between, count, instant
+from service.messages.times import Times, between, instant
 
 # The history of one commitment in a mail; the page behind it has all of it.
 TOLD_MAX = 6
@@ -28,6 +29,8 @@ _MEANT_AS = {
     "resolved": "the word that it is over",
     "replanned": "the word that it changed",
     "kept": "good news",
+    "deal_won": "good news",
+    "deal_stalled": "the word that nothing happens on it",
     "acknowledged": "the word that somebody is on it",
 }
 
@@ -41,7 +44,7 @@ def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
     facts, times = owed.facts, Times(reader.time_zone, owed.decided_at)
     name = _namer(name_of)
     return {
-        **_subject(facts, reader, name),
+        **_subject({**facts, **_step_that_is_over(owed)}, reader, name),
         **_dates(facts, times, owed.decided_at),
         **_extra(owed, times, name),
         "told": _told(facts, reader, times, name),
@@ -54,10 +57,25 @@ def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
     }
 
 
+def _step_that_is_over(owed: Owed) -> dict[str, object]:
+    """A next step that is done is gone from the facts; the message about it still calls it by its name."""
+    return {"next_step": owed.extra["next_step"]} if owed.extra.get("next_step") else {}
+
+
 def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[str, object]:
     owner = _text(facts.get("owner"))
+    title = line(_text(facts.get("title")) or _text(facts.get("id")) or "(no title)")
+    step = line(_text(facts.get("next_step")))
+    helpers = facts.get("helpers")
     return {
-        "title": line(_text(facts.get("title")) or _text(facts.get("id")) or "(no title)"),
+        "title": f"{step} ({title})" if step and facts.get("moment") == "next_step" else title,
+        "moment": line(_text(facts.get("moment"))),
+        "amount": money(_text(facts.get("amount")), _text(facts.get("currency"))),
+        "stage": line(_text(facts.get("stage"))),
+        "next_step": step,
+        "helpers": [name(_text(one)) for one in helpers if _text(one)]
+        if isinstance(helpers, list | tuple)
+        else [],
         "description": prose(_text(facts.get("description"))),
         "note": prose(_text(facts.get("note"))),
         "url": url(_text(facts.get("url"))),
@@ -76,21 +94,30 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
 def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str, object]:
     """When it is due, as parts and as the end of a sentence: `is due in 3 days`, `was due 2 hours ago`."""
     due, closed = instant(facts.get("due_at")), instant(facts.get("closed_at"))
+    touched = instant(facts.get("last_activity_at"))
     is_late = due is not None and due <= now and not is_closed(facts)
     dates: dict[str, object] = {
         "due": times.full(due) if due else "no date",
         "due_short": times.short(due) if due else "no date",
         "due_in": times.away(due) if due else "",
         "is_due": "has no date",
+        "due_label": "Due",
         "has_due": due is not None,
         "is_late": is_late,
         "is_closed": is_closed(facts),
         "on_time": facts.get("on_time") is True,
         "closed": times.full(closed) if closed else "",
         "margin": "",
+        "quiet_for": times.length(touched) if touched else "",
+        "quiet_since": times.full(touched) if touched else "",
     }
     if due:
-        dates["is_due"] = f"{'was' if due <= now else 'is'} due {times.away(due)}"
+        closes = facts.get("moment") == "close"
+        words = ("was to close", "closes") if closes else ("was due", "is due")
+        dates["is_due"] = f"{words[due > now]} {times.away(due)}"
+        dates["due_label"] = (
+            ("Was to close", "Closes")[due > now] if closes else ("Was due", "Due")[due > now]
+        )
     if due and closed and abs((closed - due).total_seconds()) >= 1:
         early = closed < due
         dates["margin"] = f"{between(*sorted((due, closed)))} {'before' if early else 'after'} it was due"
@@ -127,6 +154,18 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
         "next_hears": _hears(whom, owed.to, name),
         "extra": _plain(extra),
     }
+
+
+def money(amount: str, currency: str) -> str:
+    """`48,000 EUR`, `1,200.50 EUR`; nothing where there is no amount, and the text itself where it is no number."""
+    try:
+        number = Decimal(amount)
+    except InvalidOperation:
+        return line(f"{amount} {currency}".strip(), 60) if amount else ""
+    if not number.is_finite():
+        return ""
+    whole = number == number.to_integral_value()
+    return line(f"{number:,.0f} {currency}" if whole else f"{number:,.2f} {currency}", 60)
 
 
 def _hears(whom: list[str], reader: str, name: NameOf) -> str:
@@ -166,29 +205,6 @@ def _told(facts: Mapping[str, object], reader: Reader, times: Times, name: NameO
 def is_closed(facts: Mapping[str, object]) -> bool:
     """Whether nothing is asked of anybody any more."""
     return _text(facts.get("status")) in CLOSED
-
-
-def card(view: Mapping[str, object]) -> dict[str, object]:
-    """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
-    if view["is_closed"]:
-        done = "Done on time" if view["on_time"] else "Done"
-        word, tone = {"met": (done, "good"), "cancelled": ("Cancelled", "quiet")}.get(
-            str(view["status"]), ("No date", "quiet")
-        )
-    elif not view["has_due"]:
-        word, tone = "No date", "quiet"
-    else:
-        tone = "late" if view["is_late"] else "ahead"
-        word = f"{'Was due' if view['is_late'] else 'Due'} {view['due_in']}"
-    is_over = view["has_due"] and (view["is_closed"] or view["is_late"])
-    rows = [("Was due" if is_over else "Due", view["due"])]
-    rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
-    progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
-    if progress and not view["is_closed"]:
-        rows.append(("Progress", f"{progress} %"))
-    if isinstance(slips, int) and slips > 0:
-        rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
-    return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
 
 
 def _namer(name_of: NameOf) -> NameOf:

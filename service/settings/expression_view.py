@@ -5,6 +5,7 @@ keeps both pages equal.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from jinja2 import nodes
@@ -12,7 +13,7 @@ from jinja2 import nodes
 from service.settings.problems import did_you_mean
 from service.settings.sandbox import Refused
 
-# What every expression sees, by example; the shape is core's view, instants are ISO text in UTC.
+# What every expression of a deadline sees, by example.
 SAMPLE: dict[str, Any] = {
     "commitment": {
         "id": "deadline/c1",
@@ -73,39 +74,82 @@ SAMPLE: dict[str, Any] = {
             "confidence": 3,
             "note": "",
             "via": "link",
+            "moment": "due",
             "as_of": 1,
         },
     },
 }
+_DEAL: dict[str, Any] = {
+    **SAMPLE["commitment"],
+    "id": "deal/1",
+    "family": "deal",
+    "title": "Contoso, three years",
+    "moment": "close",
+    "amount": Decimal("50000.00"),  # 0 where none is known
+    "currency": "EUR",
+    "stage": "Proposal",
+    "close_at": "2026-11-24T16:00:00.000Z",
+    "next_step": "Send the offer",
+    "next_step_at": "2026-11-20T16:00:00.000Z",
+    "last_activity_at": "2026-11-19T09:00:00.000Z",
+    "helpers": ["leo"],
+}
+_DEAL_EVENT: dict[str, Any] = {  # what any event of a deal may carry
+    **{name: SAMPLE["event"]["data"][name] for name in ("subject_id", "title", "owner", "team", "url")},
+    **{name: SAMPLE["event"]["data"][name] for name in ("due_at", "due_on", "at", "until", "by", "reason")},
+    **{name: SAMPLE["event"]["data"][name] for name in ("kind", "via", "as_of", "moment")},
+    "deal_id": "1",
+    "amount": "50000.00",
+    "currency": "EUR",
+    "stage": "Proposal",
+    "close_at": "2026-11-24T16:00:00Z",
+    "close_on": "2026-11-24",
+    "next_step": "Send the offer",
+    "next_step_at": "2026-11-20T16:00:00Z",
+    "helpers": ["leo"],
+}
+# The same for every family that policies can be for.
+SAMPLES: dict[str, dict[str, Any]] = {
+    "deadline": SAMPLE,
+    "deal": {
+        **SAMPLE,
+        "commitment": _DEAL,
+        "deal": _DEAL,
+        "event": {"type": "deal.won", "data": _DEAL_EVENT},
+    },
+}
+_STATUSES = ("open", "met", "cancelled", "no_date", "stub", "won", "lost")
 # Values that a comparison with a text can only mean one of.
 VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("commitment", "importance"): ("low", "normal", "high"),
-    ("commitment", "status"): ("open", "met", "cancelled", "no_date", "stub"),
+    ("commitment", "status"): _STATUSES,
+    ("deal", "status"): _STATUSES,
+    ("deal", "importance"): ("low", "normal", "high"),
 }
 
 
-def check_names(tree: nodes.Expr, has_event: bool) -> None:
+def check_names(tree: nodes.Expr, sample: Mapping[str, Any], has_event: bool) -> None:
     """Every name and attribute is in the view, and texts compared with a closed list are on it."""
     for found in [tree, *tree.find_all(nodes.Name)]:
-        if isinstance(found, nodes.Name) and found.name not in SAMPLE:
-            raise Refused(f"there is no `{found.name}` here", found.lineno, did_you_mean(found.name, SAMPLE))
+        if isinstance(found, nodes.Name) and found.name not in sample:
+            raise Refused(f"there is no `{found.name}` here", found.lineno, did_you_mean(found.name, sample))
         if isinstance(found, nodes.Name) and found.name == "event" and not has_event:
             hint = "use it in the `when` of a reaction"
             raise Refused("a step is about time: it has no `event`", found.lineno, hint)
     whole = nodes.Tuple([tree], "load", lineno=1)
     for access in whole.find_all(nodes.Getattr):
-        _check_access(access)
+        _check_access(access, sample)
     for item in whole.find_all(nodes.Getitem):
-        _check_access(item)
+        _check_access(item, sample)
     for comparison in whole.find_all(nodes.Compare):
         _check_comparison(comparison)
 
 
-def _check_access(access: nodes.Getattr | nodes.Getitem) -> None:
+def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, Any]) -> None:
     path = _path(access)
     if path is None:
         return
-    here: Any = SAMPLE
+    here: Any = sample
     for part in path[:-1]:
         here = here.get(part) if isinstance(here, Mapping) else None
     if isinstance(here, Mapping) and path[-1] not in here:

@@ -14,7 +14,7 @@ from jinja2.parser import Parser
 
 from service.core.policy import Condition, ConditionFailed, View
 from service.settings import meter
-from service.settings.expression_view import SAMPLE, check_names
+from service.settings.expression_view import SAMPLES, check_names
 from service.settings.sandbox import Refused, Sandbox, check_plain, environment
 
 # A condition is a sentence, not a program.
@@ -56,7 +56,9 @@ def _with_columns(sandbox: Sandbox, source: str) -> Iterator[tuple[int, str, str
 _sandbox = environment(autoescape=False)
 
 
-def compile_condition(source: str, *, has_event: bool = True, checked: bool = True) -> Condition:
+def compile_condition(
+    source: str, *, has_event: bool = True, checked: bool = True, family: str = "deadline"
+) -> Condition:
     """The predicate of `source`; ExpressionError with its column when it cannot work.
 
     `has_event` says whether `event` has anything in it (reactions). A pinned condition was checked when it was new:
@@ -71,7 +73,7 @@ def compile_condition(source: str, *, has_event: bool = True, checked: bool = Tr
     def parse() -> nodes.Expr:
         tree = _ColumnParser(_sandbox, one_line).parse_whole()
         if checked:
-            check_names(tree, has_event)
+            check_names(tree, SAMPLES[family], has_event)
         return tree
 
     try:
@@ -82,7 +84,7 @@ def compile_condition(source: str, *, has_event: bool = True, checked: bool = Tr
     condition = _condition(template)
     if checked:
         try:
-            condition(SAMPLE)
+            condition(SAMPLES[family])
         except ConditionFailed as error:
             raise ExpressionError(f"fails on a sample commitment: {error}") from error
     return condition

@@ -41,6 +41,7 @@ SHIPPED_TEMPLATES = frozenset(
             "replanned",
             "kept",
             "deal_won",
+            "deal_stalled",
             "milestone",
         ),
         *("kudos", "checkin_ask", "checkin_missed", "digest", "unroutable", "acknowledged", "policy_broken"),

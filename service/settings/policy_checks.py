@@ -6,7 +6,9 @@ Also what one policy alone can get wrong but its shape does not show: ids, firin
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from service.core.closing import MOVED
 from service.core.directory import Directory
+from service.core.events import EVENTS, INTERNAL
 from service.core.policy import FIRINGS_MAX
 from service.settings import durations
 from service.settings.document import Document, Path_
@@ -34,11 +36,12 @@ class Surroundings:
 def check_policy(document: Document, model: PolicyModel, around: Surroundings) -> None:
     """Reports everything in the policy that cannot work, and warns of what its author may not want."""
     _check_ids(document, model)
-    _condition(document, ("when",), model.when, has_event=False)
+    family = model.for_
+    _condition(document, ("when",), model.when, family, has_event=False)
     for index, step in enumerate(model.steps):
-        _check_step(document, ("steps", index), step, around)
+        _check_step(document, ("steps", index), step, family, around)
     for index, reaction in enumerate(model.reactions):
-        _check_reaction(document, ("reactions", index), reaction, around)
+        _check_reaction(document, ("reactions", index), reaction, family, around)
     if model.firings > FIRINGS_MAX:
         message = f"the steps fire {model.firings} times with their repeats, more than {FIRINGS_MAX}"
         document.error(("steps",), message, "repeat less often, or split the policy in two", at_key=True)
@@ -64,10 +67,10 @@ def _check_ids(document: Document, model: PolicyModel) -> None:
             )
 
 
-def _check_step(document: Document, path: Path_, step: StepModel, around: Surroundings) -> None:
-    names = _check_recipients(document, path, step.notify, around)
+def _check_step(document: Document, path: Path_, step: StepModel, family: str, around: Surroundings) -> None:
+    names = _check_recipients(document, path, step.notify, family, around)
     _template(document, path, step.template, around)
-    _condition(document, (*path, "skip_if"), step.skip_if, has_event=False)
+    _condition(document, (*path, "skip_if"), step.skip_if, family, has_event=False)
     if durations.at(step.at).is_before:
         return
     shown = next((name for name in names if name.partition(":")[0] in _IN_A_CHANNEL), "")
@@ -79,10 +82,25 @@ def _check_step(document: Document, path: Path_, step: StepModel, around: Surrou
         )
 
 
-def _check_reaction(document: Document, path: Path_, reaction: ReactionModel, around: Surroundings) -> None:
-    _check_recipients(document, path, reaction.notify, around)
+def events_of(family: str) -> list[str]:
+    """What a policy of this family may react to: its events, people's answers, and a date that has moved."""
+    known = [name for name in EVENTS if name not in INTERNAL and _family(name) in (family, "commitment")]
+    return sorted({*known, MOVED[family]})
+
+
+def _family(event_type: str) -> str:
+    return event_type.partition(".")[0]
+
+
+def _check_reaction(
+    document: Document, path: Path_, reaction: ReactionModel, family: str, around: Surroundings
+) -> None:
+    if reaction.on not in (known := events_of(family)):
+        message = f"`{reaction.on[:60]}` is no event of a {family}"
+        document.error((*path, "on"), message, did_you_mean(reaction.on, known))
+    _check_recipients(document, path, reaction.notify, family, around)
     _template(document, path, reaction.template, around)
-    _condition(document, (*path, "when"), reaction.when, has_event=True)
+    _condition(document, (*path, "when"), reaction.when, family, has_event=True)
 
 
 def _template(document: Document, path: Path_, template: str | None, around: Surroundings) -> None:
@@ -92,10 +110,12 @@ def _template(document: Document, path: Path_, template: str | None, around: Sur
 
 
 def _check_recipients(
-    document: Document, path: Path_, notify: object, around: Surroundings
+    document: Document, path: Path_, notify: object, family: str, around: Surroundings
 ) -> tuple[str, ...]:
     names = recipients(notify).names
     here = (*path, "notify")
+    if "helpers" in names and family != "deal":
+        document.error(_place(document, here, "helpers"), f"a {family} has no helpers, only a deal has")
     for name in names:
         check_recipient(document, _place(document, here, name), name, around)
     return names
@@ -121,10 +141,10 @@ def check_recipient(document: Document, path: Path_, name: str, around: Surround
         document.warn(path, f"channel `{channel}` is not in channels.yaml, so its messages are caught")
 
 
-def _condition(document: Document, path: Path_, source: str | None, *, has_event: bool) -> None:
+def _condition(document: Document, path: Path_, source: str | None, family: str, *, has_event: bool) -> None:
     if source is None:
         return
     try:
-        compile_condition(source, has_event=has_event)
+        compile_condition(source, has_event=has_event, family=family)
     except ExpressionError as error:
         document.error(path, f"`{path[-1]}`: {error.message}", error.hint, shift=error.column - 1)

@@ -4,27 +4,38 @@ The language's reference is README ("Policies") and the JSON Schema made from th
 one file only; names of people, teams, channels and templates are checked in `policy_checks.py`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
+from pydantic import BeforeValidator, Field, StrictInt, ValidationInfo, model_validator
 
-from service.core.events import EVENTS, INTERNAL
 from service.core.policy import FIRINGS_MAX
 from service.settings import durations
 from service.settings.check import Line, Strict, wrong
 from service.settings.problems import did_you_mean
 from service.settings.recipients import Notify
 
-# What a later version knows: `for` and its moments.
-MOMENTS = {"deadline": ("due",)}
-_LATER_FAMILIES = ("deal", "checkin", "goal")
+# What a policy can be for, and the moments of each; the first is meant where none is named.
+MomentName = Literal["due", "close", "next_step", "last_activity"]
+MOMENTS: dict[str, tuple[MomentName, ...]] = {
+    "deadline": ("due",),
+    "deal": ("close", "next_step", "last_activity"),
+}
+_LATER_FAMILIES = ("checkin", "goal")
 
 
 def _family(value: object) -> object:
     if value in _LATER_FAMILIES:
-        raise wrong(f"`for: {value}` comes with a later version", "write `for: deadline`")
+        raise wrong(f"`for: {value}` comes with a later version", "write `for: deadline` or `for: deal`")
     if value not in MOMENTS:
         raise wrong(f"`{str(value)[:40]}` is nothing a policy can be for", did_you_mean(value, MOMENTS))
+    return value
+
+
+def _moment(value: object, info: ValidationInfo) -> object:
+    family = info.data.get("for_")
+    known = MOMENTS.get(str(family), ())
+    if known and value not in known:
+        raise wrong(f"a {family} has no moment `{str(value)[:40]}`", did_you_mean(value, known))
     return value
 
 
@@ -50,17 +61,6 @@ def _words(value: object) -> str:
     return value
 
 
-def _event_type(value: str) -> str:
-    known = [
-        name
-        for name in EVENTS
-        if name not in INTERNAL and name.partition(".")[0] in ("deadline", "commitment")
-    ]
-    if value in known:
-        return value
-    raise wrong(f"`{value[:60]}` is no event of a deadline", did_you_mean(value, known))
-
-
 At = Annotated[
     str,
     BeforeValidator(_at),
@@ -76,7 +76,7 @@ Duration = Annotated[
 ]
 StepId = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Expression = Annotated[
-    str, Field(min_length=1, description="A condition over commitment, owner, team and event.")
+    str, Field(min_length=1, description="A condition over commitment (or deal), owner, team and event.")
 ]
 Urgency = Literal["low", "normal", "high"]
 Visibility = Literal["private", "team", "public"]
@@ -108,7 +108,7 @@ class ReactionModel(Strict):
     """When this event happens, these people are told."""
 
     id: StepId
-    on: Annotated[str, AfterValidator(_event_type)] = Field(examples=["deadline.met"])
+    on: str = Field(examples=["deadline.met", "deal.won"])
     when: Expression | None = None
     notify: Notify
     template: str
@@ -147,8 +147,11 @@ class PolicyModel(Strict):
 
     policy: StepId = Field(description="Its name, for ever.")
     title: Line | None = None
-    for_: Annotated[Literal["deadline"], BeforeValidator(_family)] = Field(alias="for")
-    moment: Literal["due"] = "due"
+    for_: Annotated[Literal["deadline", "deal"], BeforeValidator(_family)] = Field(alias="for")
+    moment: Annotated[MomentName, BeforeValidator(_moment)] = Field(
+        "due",
+        description="Of a deadline `due`; of a deal `close` (without it), `next_step` or `last_activity`.",
+    )
     when: Expression | None = Field(
         None, description="Which commitments it is about; without it all of them."
     )
@@ -162,6 +165,14 @@ class PolicyModel(Strict):
         None, description="Quiet hours; come with a later version."
     )
     mode: Annotated[Literal["live", "shadow"], BeforeValidator(_mode)] = "live"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_moment(cls, value: Any) -> Any:
+        """Where no moment is named, the first of the family is meant; it is pinned by its name."""
+        if not isinstance(value, dict) or "moment" in value or value.get("for") not in MOMENTS:
+            return value
+        return {**value, "moment": MOMENTS[value["for"]][0]}
 
     @property
     def firings(self) -> int:

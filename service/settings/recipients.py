@@ -22,10 +22,10 @@ FIXED = (
     "team.lead",
     "team.members",
     "everyone_told",
+    "helpers",
 )
 PREFIXES = ("person", "team", "role", "channel")
 LATER = {
-    "helpers": "deals come with a later version, and their helpers with them",
     "event.from": "kudos come with a later version, and their giver with them",
 }
 # More than a dozen groups in one step is a mailing list, not an escalation.

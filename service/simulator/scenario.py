@@ -210,8 +210,8 @@ class _Times:
         path: Path_ = ("when", number)
         time = self.at((*path, "time"), entry.time) if entry.time else at
         data: dict[str, Any] = {**(entry.model_extra or {}), **entry.data}
-        if entry.event == "deadline.set":
-            data.setdefault("title", str(data.get("commitment_id", "")))
+        if entry.event in ("deadline.set", "deal.created"):
+            data.setdefault("title", str(data.get("commitment_id") or data.get("deal_id", "")))
         for name, kind in _time_fields(entry.event or "").items():
             if isinstance(data.get(name), str):
                 data[name] = self._value((*path, name), data[name], time, kind)

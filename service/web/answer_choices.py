@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from service.core.ids import effect_key, split_subject
 from service.core.plain_text import body
+from service.core.rules.deals import NEXT_STEP_DONE
 from service.core.timeline import wall
 from service.core.view import iso
 
@@ -57,6 +58,7 @@ class Asker(NamedTuple):
     zone: ZoneInfo  # the reader's: "tomorrow at 09:00"
     owner_zone: ZoneInfo  # the owner's: a new date
     shown: int  # the newest cycle that a page can have shown them; not the owner (any more): their message's
+    moment: str = ""  # of a subject with several: the one their message spoke of
 
 
 def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
@@ -101,7 +103,8 @@ def attributes(choice: Choice, asker: Asker, answer_id: str, now: datetime) -> d
 
 
 def _data(asker: Asker) -> dict[str, object]:
-    return {"subject_id": asker.subject, "by": asker.person, "via": "link", "as_of": asker.as_of}
+    about = {"moment": asker.moment} if asker.moment else {}
+    return {"subject_id": asker.subject, "by": asker.person, "via": "link", "as_of": asker.as_of, **about}
 
 
 def _seen(raw: str) -> int:
@@ -112,9 +115,12 @@ def _seen(raw: str) -> int:
 def _close_or_reopen(action: str, seen: int, asker: Asker, now: datetime) -> Choice:
     """Done or Undo, said to what the page showed: an owner who saw on it that it was reopened may say "done" again."""
     family, bare = split_subject(asker.subject)
+    as_of = max(asker.as_of, min(seen, asker.shown))
+    if (family, asker.moment, action) == ("deal", "next_step", "done"):
+        step = {"deal_id": bare, "kind": NEXT_STEP_DONE, "by": asker.person, "as_of": as_of}
+        return Choice(action, "", "deal.activity", step)
     if family != "deadline":
         raise NotAnAnswer("This cannot be marked as done by a link.")
-    as_of = max(asker.as_of, min(seen, asker.shown))
     data: dict[str, object] = {"commitment_id": bare, "at": iso(now), "by": asker.person, "as_of": as_of}
     return Choice(action, "", "deadline.met" if action == "done" else "deadline.reopened", data)
 

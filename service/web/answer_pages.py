@@ -37,7 +37,7 @@ class Visit(NamedTuple):
     @property
     def may_undo(self) -> bool:
         """The owner takes back a "done", as long as it is one (or just was: a second click on undo)."""
-        is_owner = self.state.owner == self.asker.person
+        is_owner = self.state.owner == self.asker.person and self.state.deal is None
         return is_owner and "done" in self.offered and self.state.status in ("met", "open")
 
     @property
@@ -47,13 +47,15 @@ class Visit(NamedTuple):
             return ("undo",) if self.may_undo else ()
         if self.state.status != "open":
             return ()
+        if self.words.is_over():
+            return ()
         if self.is_stale:
             return ("done",) if "done" in self.offered and self.state.owner == self.asker.person else ()
         over = {"acknowledge"} if self.words.has_acknowledged() else set()
         return tuple(action for action in LABELS if action in self.offered and action not in over)
 
     def with_state(self, state: Commitment, name: Callable[[str], str]) -> "Visit":
-        words = Words(state, self.asker.person, self.asker.zone, self.now, name)
+        words = Words(state, self.asker.person, self.asker.zone, self.now, name, self.asker.moment)
         return self._replace(state=state, words=words)
 
 

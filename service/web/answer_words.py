@@ -32,10 +32,16 @@ class Words:
     """Says things about one commitment to one reader."""
 
     def __init__(
-        self, state: Commitment, reader: str, zone: ZoneInfo, now: datetime, name: Callable[[str], str]
+        self,
+        state: Commitment,
+        reader: str,
+        zone: ZoneInfo,
+        now: datetime,
+        name: Callable[[str], str],
+        moment: str = "",
     ) -> None:
         self._state, self._reader, self._zone, self._now, self._name = state, reader, zone, now, name
-        self.moment = moment_of(state)
+        self.moment, self.about = moment_of(state, moment), moment
 
     def at(self, instant: datetime) -> str:
         return local_time(instant, self._zone)
@@ -53,6 +59,18 @@ class Words:
         """Whether the reader's own "I'm on it" holds at the moment."""
         return any(run.ack and run.ack.by == self._reader for run in self.moment.runs)
 
+    def title(self) -> str:
+        step = self._state.deal.next_step if self._state.deal and self.about == "next_step" else ""
+        return f"{step} ({self._state.title})" if step else self._state.title
+
+    def label(self) -> str:
+        """What the page calls the moment it speaks of."""
+        return {"close": "Closes", "last_activity": "Last activity"}.get(self.about, "Due")
+
+    def is_over(self) -> bool:
+        """Whether the next step is done, or gone, while its deal goes on."""
+        return self.about == "next_step" and self.moment.at is None
+
     def standing(self) -> list[str]:
         """Where the commitment stands, the most important sentence first."""
         state, due_at = self._state, self.moment.at
@@ -60,9 +78,15 @@ class Words:
             return [self._met()]
         if state.status == "cancelled":
             return [f"Cancelled{self._closed_at()}."]
+        if state.status in ("won", "lost"):
+            return [f"{state.status.capitalize()}{self._closed_at()}."]
+        if self.is_over():
+            return ["This next step is done, or another one took its place. The deal is open."]
         if due_at is None:
             return ["Without a date; nobody is reminded of it."]
         distance = in_words(due_at - self._now)
+        if self.about == "last_activity":
+            return [f"Open; nothing has happened on it for {distance}.", *self._held()]
         sentences = [
             f"Open, due in {distance}." if due_at > self._now else f"Open, {distance} past its date."
         ]
@@ -115,7 +139,7 @@ class Words:
     def _headline(self, choice: Choice) -> str:
         """What the state shows of this answer; nothing when it shows nothing."""
         state, runs = self._state, self.moment.runs
-        if choice.action == "done" and state.status == "met":
+        if choice.action == "done" and (state.status == "met" or self.is_over()):
             return "Done. Thank you."
         if choice.action == "undo" and state.status == "open":
             return "It is open again"
@@ -156,9 +180,9 @@ class Words:
         )
 
 
-def moment_of(state: Commitment) -> Moment:
-    """The moment the page speaks of: a deadline's only one."""
-    return state.moments.get("due") or next(iter(state.moments.values()), Moment())
+def moment_of(state: Commitment, name: str) -> Moment:
+    """The moment the page speaks of: a deadline's only one, or of a deal the one its link names."""
+    return state.moments.get(name) or next(iter(state.moments.values()), Moment())
 
 
 def _snoozed_until(runs: list[Run]) -> datetime | None:

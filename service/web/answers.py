@@ -123,10 +123,10 @@ async def _visit(token: str, deps: WebDeps) -> Visit:
     if link.expires_at <= now or state is None:
         raise Refused(pages.gone())
     graph = deps.settings().graph
-    shown = moment_of(state).cycle if state.owner == link.person else link.as_of
+    shown = moment_of(state, link.moment).cycle if state.owner == link.person else link.as_of
     zones = graph.zone_of(link.person), graph.zone_of(state.owner)
-    asker = Asker(link.person, link.subject, link.as_of, *zones, shown)
-    words = Words(state, link.person, asker.zone, now, deps.settings().book.name)
+    asker = Asker(link.person, link.subject, link.as_of, *zones, shown, link.moment)
+    words = Words(state, link.person, asker.zone, now, deps.settings().book.name, link.moment)
     return Visit(token, asker, link.actions, shard, state, words, now)
 
 

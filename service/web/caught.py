@@ -34,6 +34,8 @@ LABELS = {
     "resolved": "Resolved",
     "replanned": "Re-planned",
     "kept": "Kept",
+    "deal_won": "Won",
+    "deal_stalled": "Quiet",
     "unroutable": "Nobody to tell",
     "policy_broken": "Policy broken",
 }

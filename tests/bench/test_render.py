@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from service.messages import samples
+from service.messages.card import card
 from service.messages.links import Links
 from service.messages.render import render
 from service.messages.templates import Templates
-from service.messages.view import card, variables
+from service.messages.view import variables
 from service.settings.sandbox import render as sandboxed
 from tests.bench.table import Table, interleaved
 

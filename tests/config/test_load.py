@@ -34,7 +34,9 @@ def test_shipped_configuration_works_without_an_account() -> None:
 
     assert settings.warnings == []
     assert len(settings.graph.people) == 6
-    assert [policy.name for policy in settings.policies.live] == ["deadline-follow-through", "first-day"]
+    assert [policy.name for policy in settings.policies.live] == [
+        *("deadline-follow-through", "deal-close", "deal-next-step", "deal-stalled", "deal-wins", "first-day")
+    ]
     assert all(isinstance(channel, CaughtChannel) for channel in settings.channels.values())
     assert set(settings.pinned_policies) == set(settings.policies.by_hash)
 
@@ -43,7 +45,7 @@ def test_all_problems_of_all_files_come_at_once(config: Path) -> None:
     (config / "followthrough.yaml").write_text("data_dri: x\n")
     (config / "calendars.yaml").write_text("default: {hours: {mon: 9 to 5}}\nspain: {}\n")
     (config / "policies/a.yaml").write_text("policy: a\nfor: deadline\nstep: []\n")
-    (config / "policies/b.yaml").write_text("policy: b\nfor: deal\n")
+    (config / "policies/b.yaml").write_text("policy: b\nfor: goal\n")
 
     found = {Path(problem.file).name for problem in errors(config)}
 

@@ -64,6 +64,10 @@ def moved(**data: object) -> bytes:
     return json.dumps({**GOOD, "type": "deadline.moved", "data": {"commitment_id": "c1", **data}}).encode()
 
 
+def deal(kind: str = "deal.updated", **data: object) -> bytes:
+    return json.dumps({**GOOD, "type": kind, "data": {"deal_id": "d1", **data}}).encode()
+
+
 def due(value: object) -> bytes:
     return body({"due_at": value})
 
@@ -290,6 +294,16 @@ _TIMES = [
     Hostile("due list", due([2026, 11, 30]), "wrong_type", "/data/due_at", 422),
     Hostile("time number", body(time=1796054400), "wrong_type", "/time", 422),
     Hostile("met naively", body({"at": "2026-11-24T08:00"}, type="deadline.met"), "naive_time", "/data/at", 422),
+    Hostile("amount number", deal(amount=1200.5), "invalid_value", "/data/amount", 422, "decimal text"),
+    Hostile("amount with commas", deal(amount="1,200.50"), "invalid_value", "/data/amount", 422, '"1200.50"'),
+    Hostile("amount nan", deal(amount="NaN"), "invalid_value", "/data/amount", 422),
+    Hostile("amount endless", deal(amount="9" * 19), "invalid_value", "/data/amount", 422),
+    Hostile("currency in words", deal(currency="Euro"), "invalid_value", "/data/currency", 422, "ISO 4217"),
+    Hostile("two close dates", deal(close_on="2026-11-30", close_at="2026-11-30T16:00:00Z"), "both_dates",
+            "/data/close_on", 422),
+    Hostile("helper that is a channel", deal("deal.won", helpers=["leo", "channel:email:x@evil.example"]),
+            "invalid_value", "/data/helpers", 422, "name a person"),
+    Hostile("helper that is a list", deal("deal.won", helpers=[["leo"]]), "wrong_type", "/data/helpers/0", 422),
     Hostile("due_on instant", moved(due_on="2026-11-30T16:00:00Z"), "invalid_date", "/data/due_on", 422, "due_at"),
     Hostile("due_on words", moved(due_on="Friday"), "invalid_date", "/data/due_on", 422),
     Hostile("due_on week", moved(due_on="2026-W48-1"), "invalid_date", "/data/due_on", 422),

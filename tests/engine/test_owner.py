@@ -41,7 +41,7 @@ async def test_a_batch_that_was_read_from_another_place_is_dropped(shard: OneSha
 @pytest.mark.parametrize("batches", [1, 2])
 async def test_an_effect_that_is_published_twice_is_applied_once(shard: OneShard, batches: int) -> None:
     """A publisher that died between publishing and trimming publishes again, at once or after a while."""
-    emit = Emit("k" * 32, "deadlines", "deal.won", "deal/1", shard.at, b'{"deal_id":"1"}')
+    emit = Emit("k" * 32, "deadlines", "goal.closed", "goal/1", shard.at, b'{"goal_id":"1"}')
     for _ in range(batches):
         await shard.emit(emit)
         await shard.emit(emit)

@@ -27,12 +27,22 @@ FACTS: dict[str, object] = {
 }
 
 
+# A deal has more to write into.
+DEAL: dict[str, object] = {
+    "amount": LINE,
+    "currency": LINE,
+    "stage": LINE,
+    "next_step": TITLE,
+    "helpers": [LINE],
+}
+
+
 def sample(template: str) -> Sample:
     """The usual case of a template with every text replaced."""
     usual = samples.usual(template)
     texts = {"reason": PROSE, "why": PROSE, "step": LINE, "by": "<i>mallory</i>", "asked_by": LINE}
     extra = {**usual.owed.extra, **texts}
-    facts = {**usual.owed.facts, **FACTS}
+    facts = {**usual.owed.facts, **FACTS, **(DEAL if "amount" in usual.owed.facts else {})}
     owed = samples.owed(
         template,
         usual.owed.to,

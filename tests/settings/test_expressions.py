@@ -7,10 +7,10 @@ import pytest
 
 from service.core.directory import Directory, Person, Team
 from service.core.events import EVENTS, INTERNAL, Event
-from service.core.model import Commitment, Moment, Told
+from service.core.model import Commitment, Deal, Moment, Told
 from service.core.policy import ConditionFailed
 from service.core.view import expression_view, facts
-from service.settings.expression_view import SAMPLE
+from service.settings.expression_view import SAMPLE, SAMPLES
 from service.settings.expressions import ExpressionError, compile_condition
 
 AT = datetime(2026, 11, 24, 16, tzinfo=UTC)
@@ -123,12 +123,34 @@ def _shape(value: object) -> object:
     )
 
 
-def test_sample_has_the_shape_of_the_view() -> None:
+@pytest.mark.parametrize(
+    ("source", "amount", "holds"),
+    [
+        ("deal.amount >= 50000", "50000.00", True),
+        ("deal.amount >= 50000", "49999.99", False),
+        ("deal.amount >= 0.3", "0.3", True),  # exact: no tier is missed by a float's last digit
+        ("deal.amount * 2 == commitment.amount + 100", "100", True),
+        ("deal.amount > 0", "", False),  # none known is 0, not a mistake of the author
+        ("deal.currency == 'EUR' and 'leo' in deal.helpers", "1", True),
+    ],
+)
+def test_amount_of_a_deal_is_a_number(source: str, amount: str, holds: bool) -> None:
+    state = Commitment("open", "t", "ana", deal=Deal(amount, "EUR", helpers=["leo"]))
+    seen = expression_view(facts("deal/1", state, Moment()), Directory({}, {}, {}), None)
+
+    assert compile_condition(source, family="deal")(seen) is holds
+
+
+@pytest.mark.parametrize("family", sorted(SAMPLES))
+def test_sample_has_the_shape_of_the_view(family: str) -> None:
     graph = Directory(
         {"ana": Person("ana", "dana", teams=("east",), roles=("rep",))}, {"east": Team("east", "dana")}, {}
     )
     told = [Told("ana", "p", "s", 1, AT, after=False)]
     state = Commitment("met", "t", "ana", "east", opened_at=AT, closed_at=AT, told=told)
+    if family == "deal":
+        moments = {name: Moment(AT) for name in ("close", "next_step", "last_activity")}
+        state.deal, state.moments = Deal("1", helpers=["leo"]), moments
     event = Event(
         id="1",
         source="s",
@@ -139,17 +161,18 @@ def test_sample_has_the_shape_of_the_view() -> None:
         subject="deadline/c1",
         data=None,
     )
-    known = expression_view(facts("deadline/c1", state, Moment(AT)), graph, event)
+    known = expression_view(facts(f"{family}/c1", state, Moment(AT)), graph, event)
 
-    assert _shape({**known, "event": 0}) == _shape({**SAMPLE, "event": 0})
-    assert known.keys() == SAMPLE.keys()
+    assert _shape({**known, "event": 0}) == _shape({**SAMPLES[family], "event": 0})
+    assert known.keys() == SAMPLES[family].keys()
 
 
-def test_sample_event_has_every_field_of_every_event() -> None:
+@pytest.mark.parametrize("family", sorted(SAMPLES))
+def test_sample_event_has_every_field_of_every_event(family: str) -> None:
     fields = {
         name
         for type_, event in EVENTS.items()
-        if type_ not in INTERNAL and event.data
+        if type_ not in INTERNAL and event.data and event.family in (family, "")
         for name in event.data.__struct_fields__
     }
-    assert SAMPLE["event"]["data"].keys() == fields
+    assert SAMPLES[family]["event"]["data"].keys() == fields

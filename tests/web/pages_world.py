@@ -19,6 +19,7 @@ from service.consumers.reading import read
 from service.core.directory import World
 from service.core.effects import LogEntry, Owed, decode_log
 from service.core.envelope import admit
+from service.core.events import TOPIC_OF_FAMILY
 from service.core.model import Commitment, decode_state
 from service.engine import Owner
 from service.messages.links import Links
@@ -36,6 +37,7 @@ from service.worlds import Worlds
 
 CONFIG = Path(__file__).parents[2] / "config"
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TOPICS = ("deadlines", "deals")  # of what people answer
 KEY = "a-signing-key-of-the-tests-0123456789abcdef"
 
 
@@ -79,8 +81,7 @@ class PagesWorld:
             await self.catch_up()
 
     async def catch_up(self) -> None:
-        for partition in range(self.broker.partitions):
-            shard = Shard("deadlines", partition)
+        for shard in (Shard(topic, p) for topic in TOPICS for p in range(self.broker.partitions)):
             if shard not in self.owners:
                 self.owners[shard] = Owner(
                     self.store, await self.store.acquire(shard), self._worlds, self.metrics
@@ -125,7 +126,7 @@ class PagesWorld:
 
     # -- looking ------------------------------------------------------------------------------------------------------
     async def state(self, subject: str = "deadline/c1") -> Commitment:
-        shard = Shard("deadlines", self.broker.partition(subject))
+        shard = Shard(TOPIC_OF_FAMILY[subject.partition("/")[0]], self.broker.partition(subject))
         [raw] = await self.store.load(shard, [subject])
         assert raw is not None
         state = decode_state(raw)

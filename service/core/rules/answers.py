@@ -14,20 +14,22 @@ from service.core.closing import react
 from service.core.draft import Draft, Notice
 from service.core.events import Answer
 from service.core.ladder import policy_of
-from service.core.model import Ack, Moment, Run
+from service.core.model import Ack, Moment, Run, name_of, told_of
+from service.core.planning import move
 from service.core.policy import Recipients
 from service.core.reasons import Code
 from service.core.recipients import resolve
-from service.core.rules import deadlines
 from service.core.timeline import shifted
 from service.core.view import CLOSED
 
 
 def _moment(draft: Draft, data: Answer) -> Moment | None:
     """The moment the answer is about; None, with the reason, when the answer binds nothing any more."""
-    moment = draft.state.moments.get(deadlines.MOMENT)
-    if draft.state.opened_at is None or moment is None:
+    moment = _meant(draft, data)
+    if draft.state.opened_at is None or not draft.state.moments:
         draft.because(Code.STUB, "we do not know this commitment")
+    elif moment is None:
+        draft.because(Code.REFUSED, f"it has no moment `{data.moment}`; nothing was changed")
     elif draft.state.status in CLOSED:
         draft.because(
             Code.CLOSED, f"it is {draft.state.status.replace('_', ' ')} already; nothing was changed"
@@ -39,6 +41,16 @@ def _moment(draft: Draft, data: Answer) -> Moment | None:
     else:
         return moment
     return None
+
+
+def _meant(draft: Draft, data: Answer) -> Moment | None:
+    """The moment the answer names; else the one of the last word to whoever answers; else the subject's first."""
+    moments = draft.state.moments
+    if isinstance(data.moment, str):
+        return moments.get(data.moment)
+    told = [told for told in draft.state.told if told.to == data.by]
+    last = max(told, key=lambda one: one.at).moment if told else ""
+    return moments.get(last) or next(iter(moments.values()), None)
 
 
 def on_acknowledged(draft: Draft, data: Answer) -> None:
@@ -82,7 +94,7 @@ def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:
 
 def _tell_who_acknowledged(draft: Draft, moment: Moment, by: str) -> None:
     """Whoever was told that it was missed learns that somebody is on it; so a forged answer is seen as well."""
-    for told in [told.to for told in draft.state.told if told.after]:
+    for told in [told.to for told in told_of(draft.state, moment) if told.after]:
         if told == by or told.startswith("channel:"):
             continue
         text = f"{by} is on it"
@@ -153,8 +165,12 @@ def on_recommitted(draft: Draft, data: Answer) -> None:
     if data.due_at is UNSET and data.due_on is UNSET:
         draft.because(Code.REFUSED, "a new promise needs a new date")
         return
+    name = name_of(draft.state, moment)
+    if name == "last_activity":
+        draft.because(Code.REFUSED, "silence has no date that could be moved; name `moment: close`")
+        return
     reason = data.reason if isinstance(data.reason, str) else ""
-    if not deadlines.move(draft, data.due_at, data.due_on, data.by, reason):
+    if not move(draft, name, data.due_at, data.due_on, data.by, reason):
         draft.because(Code.UNCHANGED, "the date stays as it is")
     else:
         react(draft, moment)

@@ -1,0 +1,168 @@
+"""Dates and owners: what follows when one of a subject's moments moves, goes away, or the subject changes hands.
+
+The same for every family; which events say so is in `rules/`. What it does to a policy's run is in ladder.py.
+"""
+
+from datetime import date, datetime, timedelta
+
+from msgspec import UNSET
+
+from service.core.closing import close, note_move, rest
+from service.core.draft import Draft, Notice
+from service.core.ladder import begin, match, moved_into_past, policy_of
+from service.core.merge import is_newer, stamp
+from service.core.model import Moment, name_of
+from service.core.reasons import Code
+from service.core.timeline import firings, is_behind, nominal_at, pending, wall
+
+# Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
+FAR_OFF = timedelta(days=2 * 366)
+
+
+def begin_cycle(moment: Moment) -> None:
+    """The date, the owner, or open and closed has changed: what was said to the cycle before is stale."""
+    moment.cycle += 1
+    moment.changed = moment.cycle
+
+
+def moment_named(draft: Draft, name: str) -> Moment:
+    return draft.state.moments.setdefault(name, Moment())
+
+
+def take_date(draft: Draft, name: str, at: object, on: object) -> bool:
+    """Keep the date of a moment if nothing newer is known of it; nothing follows from it here."""
+    key = (
+        name if name == "due" else f"{name}_at"
+    )  # beside the text of a next step, which has a time of its own
+    if (at is UNSET and on is UNSET) or not is_newer(draft.state, key, draft.happened_at):
+        return False
+    _put_date(draft, moment_named(draft, name), at, on)
+    stamp(draft.state, key, draft.happened_at)
+    return True
+
+
+def move(draft: Draft, name: str, at: object, on: object, by: str = "", reason: str = "") -> bool:
+    """Apply a new date, or its removal; whether anything changed."""
+    state, moment = draft.state, moment_named(draft, name)
+    if at is UNSET and on is UNSET:
+        return False
+    old = moment.at
+    if not take_date(draft, name, at, on):
+        draft.because(Code.OLDER, "a newer date is known")
+        return False
+    if moment.at == old and (old is not None or state.status == "no_date" or state.deal):
+        return False
+    if moment.at is None:
+        without_date(draft, moment, old, by)
+        return True
+    if state.status == "no_date":
+        state.status, state.closed_at, state.remove_at = "open", None, None
+        state.flags = [flag for flag in state.flags if flag != "no_date"]
+    replan(draft, moment, old, by, reason)
+    return True
+
+
+def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: str) -> None:
+    """The date is another one: a new cycle from its first step that still lies ahead."""
+    zone = draft.world.directory.zone_of(draft.state.owner)
+    assert moment.at is not None
+    begin_cycle(moment)
+    jumped = False
+    start = moved_into_past(draft, moment)
+    for run in moment.runs:
+        waiting = [f for f in pending(run, policy_of(draft, run), moment, zone) if f.is_before]
+        jumped |= any(is_behind(firing, moment.at, zone, draft.now) for firing in waiting)
+        begin(draft, moment, run, start)
+    earlier = old is not None and moment.at < old
+    moment.slips += old is not None and moment.at > old
+    what = name_of(draft.state, moment).replace("_", " ")
+    draft.because(Code.RESCHEDULED, f"{what} {moment.at:%Y-%m-%d %H:%M} UTC now")
+    if old is not None or draft.state.deal is None:  # the first date of a deal that goes on is no move
+        note_move(draft, moment, old, earlier and jumped, by, reason)
+    match(draft)
+
+
+def without_date(draft: Draft, moment: Moment, old: datetime | None = None, by: str = "") -> None:
+    """No date, no timers. A commitment is closed as such, and flagged so that somebody gives it one; a deal goes on."""
+    if draft.state.deal:
+        what = name_of(draft.state, moment).replace("_", " ")
+        draft.because(Code.NO_DATE, f"its {what} has no date any more; nobody is reminded of that")
+        rest(draft, moment, "no_date", by, old)
+        return
+    moment.at, moment.on = None, ""
+    if "no_date" not in draft.state.flags:
+        draft.state.flags.append("no_date")
+    draft.because(Code.NO_DATE, "it has no date; nobody can be reminded of it")
+    close(draft, "no_date", draft.now, by, old)
+
+
+def tell_already_late(draft: Draft, moment: Moment) -> None:
+    """Due before it was told to us: the owner hears so once; the ladder after the moment counts from now.
+
+    It stands for what the policies tell the owner at the moment; whomever else they tell then hears at once as well.
+    """
+    owner, zone = draft.state.owner, draft.world.directory.zone_of(draft.state.owner)
+    text = "it was already late when it was recorded"
+    policies = [policy_of(draft, run) for run in moment.runs]
+    for run, policy in zip(moment.runs, policies, strict=True):
+        for firing in firings(policy, moment, zone):
+            is_now = not firing.is_before and nominal_at(firing, moment.at or draft.now, zone) == moment.at
+            if is_now and firing.step.notify.names == ("owner",):
+                run.done |= 1 << firing.bit
+    live = sorted((policy for policy in policies if policy.steps), key=lambda policy: policy.mode != "live")
+    if live and draft.tell(
+        Notice(owner, "missed", "~already_late", moment, [text], live[0], until="acknowledged", after=True)
+    ):
+        draft.because(Code.ALREADY_LATE, f"{owner} is told: {text}")
+
+
+def hand_over(draft: Draft, old_owner: str) -> None:
+    """A new owner starts afresh: old answers do not bind, and whoever was told before learns who has it now."""
+    state = draft.state
+    draft.because(Code.RECORDED, f"{state.owner} owns it now")
+    was_told, in_trouble = any(told.to == old_owner for told in state.told), any(t.after for t in state.told)
+    for moment in state.moments.values():
+        begin_cycle(moment)
+        settle_date(draft, moment)
+        for run in moment.runs:
+            begin(draft, moment, run)
+    moments = list(state.moments.values())
+    moment = next((one for one in moments if one.escalated), moments[0])  # the one they have to hear about
+    extra: dict[str, object] = {"from_owner": old_owner, "to_owner": state.owner}
+    text = f"handed over from {old_owner} to {state.owner}"
+    if was_told and old_owner:
+        farewell = Notice(old_owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
+        farewell.is_farewell = True
+        draft.tell(farewell)
+        draft.because(Code.HANDED_OVER, f"{old_owner} is told: {text}")
+    if in_trouble:
+        draft.tell(
+            Notice(state.owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
+        )
+        draft.because(Code.HANDED_OVER, f"{state.owner} is told: {text}")
+    state.told = [told for told in state.told if told.to != old_owner]
+
+
+def settle_date(draft: Draft, moment: Moment) -> None:
+    """The instant of a day follows its owner: the end of their working hours, in their zone."""
+    if moment.on:
+        moment.at = _instant(draft, None, date.fromisoformat(moment.on))
+
+
+def _put_date(draft: Draft, moment: Moment, at: object, on: object) -> None:
+    moment.on = on.isoformat() if isinstance(on, date) else ""
+    moment.at = _instant(draft, at, on)
+    draft.state.flags = [flag for flag in draft.state.flags if flag != "far_off"]
+    if moment.at is not None and moment.at - draft.now > FAR_OFF:
+        draft.state.flags.append("far_off")
+        draft.because(Code.RECORDED, "its date is more than two years away; flagged, in case that is a slip")
+
+
+def _instant(draft: Draft, at: object, on: object) -> datetime | None:
+    """The instant of a date as given: itself, or the end of the owner's working hours that day."""
+    if isinstance(at, datetime):
+        return at
+    if isinstance(on, date):
+        directory, owner = draft.world.directory, draft.state.owner
+        return wall(on, directory.end_of_day(owner, on), directory.zone_of(owner))
+    return None

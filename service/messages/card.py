@@ -1,0 +1,45 @@
+"""The card of a commitment in a message: its state in a word, and its facts in rows. Made of a template's variables."""
+
+from collections.abc import Mapping
+
+from service.messages.times import count
+
+
+def card(view: Mapping[str, object]) -> dict[str, object]:
+    """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
+    if view["moment"] == "last_activity" and not view["is_closed"]:
+        word, tone = f"Quiet for {view['quiet_for']}", "late"
+    elif view["is_closed"]:
+        done = "Done on time" if view["on_time"] else "Done"
+        word, tone = {
+            "met": (done, "good"),
+            "won": ("Won", "good"),
+            "lost": ("Lost", "quiet"),
+            "cancelled": ("Cancelled", "quiet"),
+        }.get(str(view["status"]), ("No date", "quiet"))
+    elif not view["has_due"]:
+        word, tone = "No date", "quiet"
+    else:
+        tone = "late" if view["is_late"] else "ahead"
+        word = f"{_due_word(view, view['is_late'])} {view['due_in']}"
+    is_over = view["has_due"] and (view["is_closed"] or view["is_late"])
+    rows = [(_due_word(view, is_over), view["due"])]
+    if view["status"] in ("won", "lost"):
+        rows = [("Closed", view["closed"])]
+    elif view["moment"] == "last_activity":
+        rows = [("Last activity", view["quiet_since"])]
+    rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
+    rows += [(label, view[key]) for label, key in (("Amount", "amount"), ("Stage", "stage")) if view[key]]
+    progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
+    if progress and not view["is_closed"]:
+        rows.append(("Progress", f"{progress} %"))
+    if isinstance(slips, int) and slips > 0:
+        rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
+    return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
+
+
+def _due_word(view: Mapping[str, object], is_over: object) -> str:
+    """The label of the date: of a deal's own date it is when the deal was to close."""
+    if view["moment"] == "close":
+        return "Was to close" if is_over else "Closes"
+    return "Was due" if is_over else "Due"
