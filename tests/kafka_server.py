@@ -27,14 +27,16 @@ class KafkaServer:
 
     def __init__(self, brokers: int = 1, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ft-kafka-"))
-        self._cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Its first letter is ours: one id in 64 begins with a hyphen, and is taken for an option.
+        self._cluster = "F" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         self._ports = _free_ports(2 * brokers)
         self._settings, self.processes = settings, dict[int, subprocess.Popen[bytes]]()
         self.servers = tuple(f"127.0.0.1:{port}" for port in self._ports[:brokers])
         self.url = f"kafka://{','.join(self.servers)}"
         for node in range(1, brokers + 1):
             self._write(node, brokers)
-            self._java(node, "kafka.tools.StorageTool", "format", "-t", self._cluster, "-c").wait(60)
+            formatting = self._java(node, "kafka.tools.StorageTool", "format", "-t", self._cluster, "-c")
+            assert formatting.wait(60) == 0, self.log()
 
     def start(self) -> "KafkaServer":
         for node in range(1, len(self.servers) + 1):
