@@ -201,32 +201,17 @@ class App:
         self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
 
     def _worker(self, worlds: Worlds) -> "Worker | KafkaWorker":
-        id_of_email = self.settings.book.id_of_email
+        given = (
+            *(self.store, self.broker, worlds, self.clock, self.metrics),
+            *(self.settings.book.id_of_email, self.fullness.is_full),
+        )
         if not self.settings.service.kafka_servers:
-            return Worker(
-                self.name,
-                self.store,
-                self.broker,
-                worlds,
-                self.clock,
-                self.metrics,
-                id_of_email,
-                self.fullness.is_full,
-            )
+            return Worker(self.name, *given)
         from service.broker.kafka import Access
         from service.consumers.kafka import KafkaWorker
         from service.consumers.kafka_shard import Parts
 
-        parts = Parts(
-            self.store,
-            self.broker,
-            worlds,
-            self.clock,
-            self.metrics,
-            id_of_email,
-            self.fullness.is_full,
-            self.accepts_state_loss,
-        )
+        parts = Parts(*given, accepts_state_loss=self.accepts_state_loss)
         return KafkaWorker(self.name.value, Access.of(self.settings.service), parts)
 
     # -- what the parts ask for -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker
 
 from service.broker.kafka import Access
 from service.consumers.backlog import measure_backlog
-from service.consumers.kafka_shard import KafkaShard, Parts
+from service.consumers.kafka_shard import SOURCE, KafkaShard, Parts
 from service.consumers.kafka_topic import TopicReader
 from service.consumers.timers import Timers
 from service.engine import Fenced, Gap, Owner
@@ -61,26 +61,28 @@ class KafkaWorker:
         return time.monotonic() - self._beat_at
 
     @property
-    def is_loading(self) -> bool:
-        """Whether an assigned shard neither stands at its place nor was stopped."""
-        shards = [one for topic in self.topics for one in topic.shards.values()]
-        waits = [one for one in shards if one.owner is None and one.shard not in self._parts.stopped]
-        return not self.is_running or not shards or bool(waits)
+    def _held(self) -> list[KafkaShard]:
+        """What Kafka has assigned to us."""
+        return [shard for topic in self.topics for shard in topic.shards.values()]
+
+    @property
+    def loading(self) -> list[Shard]:
+        """Assigned shards that neither stand at their place nor were stopped."""
+        return [one.shard for one in self._held if one.owner is None and one.shard not in self._parts.stopped]
 
     @property
     def reasons(self) -> list[str]:
         """What keeps it from its work, in plain sentences."""
         if not self.is_running:
             return ["it is connecting to Kafka"]
-        loading = [str(one.shard) for topic in self.topics for one in topic.shards.values() if not one.owner]
         stopped = [f"{shard}: {why}" for shard, why in self._parts.stopped.items()]
-        waiting = [name for name in loading if name not in map(str, self._parts.stopped)]
-        return stopped + ([f"loading {', '.join(waiting)}"] if waiting else [])
+        return stopped + ([f"loading {', '.join(map(str, self.loading))}"] if self.loading else [])
 
     @property
     def is_owner(self) -> bool:
         """Whether every shard assigned to us is loaded, and there is one."""
-        return self.is_running and self.owned > 0 and all(topic.is_loaded for topic in self.topics)
+        held = self._held
+        return self.is_running and bool(held) and all(shard.owner is not None for shard in held)
 
     @property
     def owned(self) -> int:
@@ -150,8 +152,7 @@ class KafkaWorker:
         """Nothing grows for ever: old log entries and dead letters go after their time."""
         await asyncio.sleep(TRIM_FIRST_AFTER_S)  # the shards are loaded by then
         while True:
-            for topic in self.topics:
-                for shard in list(topic.shards.values()):
-                    with contextlib.suppress(StoreDown):
-                        await self._parts.store.trim(shard.shard, "kafka")
+            for held in self._held:
+                with contextlib.suppress(StoreDown):
+                    await self._parts.store.trim(held.shard, SOURCE)
             await asyncio.sleep(TRIM_EVERY_S)

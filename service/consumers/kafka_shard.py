@@ -63,10 +63,9 @@ class Parts:
     is_full: Callable[[], bool] = lambda: False
     accepts_state_loss: bool = False
     beat: Callable[[], None] = lambda: None  # the engine has gone round
-    load: Callable[["KafkaShard", Owner], None] = lambda _, __: (
-        None
-    )  # an owner begins: its timers are to be fired
-    unload: Callable[[Owner], None] = lambda _: None  # it ends
+    # An owner begins, and its timers are to be fired; it ends.
+    load: Callable[["KafkaShard", Owner], None] = lambda _, __: None
+    unload: Callable[[Owner], None] = lambda _: None
     stopped: dict[Shard, str] = field(default_factory=dict)  # shards out of step, and why
     careful: asyncio.Lock = field(default_factory=asyncio.Lock)  # one suspect at a time is decided alone
 
@@ -89,9 +88,9 @@ class KafkaShard:
         self._partition, self._consumer = partition, consumer
         self._batches: deque[_Batch] = deque()
         self._first = self._next = 0  # where the topic began when we came; the offset expected next
-        self._is_paused, self._is_fenced = True, False
+        self._is_paused = True
         self.is_over = False  # the partition was taken away: whatever is still awaited, own it no more
-        self._reset = ""  # why the place has to be found anew
+        self._end: Exception | None = None  # why feeding has to end, found out elsewhere
         self._unreadable_since = self._ask_head_at = 0.0  # by the process's timer; 0 while Kafka answers
         self._given, self._room = asyncio.Event(), asyncio.Event()
 
@@ -125,7 +124,7 @@ class KafkaShard:
         if self.owner is None or await self._consumer.position(self._partition) <= records[-1].offset:
             return
         if records[0].offset < self._next:
-            self._reset = f"offset {records[0].offset} came where {self._next} was expected"
+            self._end = _WasReset(f"offset {records[0].offset} came where {self._next} was expected")
         else:
             self._batches.append(_Batch(self._next, records))
             self._next = records[-1].offset + 1
@@ -159,7 +158,7 @@ class KafkaShard:
         if self.is_over:
             return
         owner.moved = self._given.set
-        self.owner, self._reset = owner, ""
+        self.owner, self._end = owner, None
         parts.load(self, owner)
         try:
             self._seek(owner)
@@ -203,7 +202,7 @@ class KafkaShard:
     def fenced(self, owner: Owner) -> None:
         """Somebody else has taken the shard while a timer fired: the next batch would find out, this is sooner."""
         if owner is self.owner:
-            self._is_fenced = True
+            self._end = Fenced("a newer owner has fired its timers")
             self._given.set()
 
     async def head(self, owner: Owner) -> str:
@@ -229,11 +228,8 @@ class KafkaShard:
         """Batch after batch, each from where the last one ended; wherever the store says otherwise, from there."""
         parts = self._parts
         while True:
-            if self._is_fenced:
-                self._is_fenced = False
-                raise Fenced("a newer owner has fired its timers")
-            if self._reset:
-                raise _WasReset(self._reset)
+            if self._end is not None:
+                raise self._end
             after = owner.position
             begins = self._batches[0].begins if self._batches else self._next
             if begins != self._stored(owner):

@@ -65,11 +65,6 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     def consumer(self) -> AIOKafkaConsumer:
         return self.subscriber.consumer
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether every assigned shard stands at its place."""
-        return all(shard.owner is not None for shard in self.shards.values())
-
     async def _take(self, records: Records) -> None:
         given = []
         for partition, batch in groupby(records, key=lambda record: record.partition):

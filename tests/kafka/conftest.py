@@ -67,7 +67,7 @@ class Installation:
         self.workers[name] = worker
         self.tasks[name] = asyncio.create_task(worker.run())
         self._ends.push_async_callback(self.stop, name)
-        await until(lambda: worker.is_owner or not worker.is_loading)
+        await until(lambda: worker.is_running and bool(worker._held) and not worker.loading)
         return worker
 
     async def stop(self, name: str = "w1") -> None:
@@ -122,6 +122,16 @@ class Installation:
         found = await wire.call("KEYS", f"*{{{shard}}}:*")
         mine = [key for key in found if key.startswith(f"{self.prefix.rpartition('-')[0]}:".encode())]
         return {key: await wire.call("DUMP", key) for key in mine}
+
+    async def one_to_lose(self) -> tuple[dict[bytes, bytes], str]:
+        """The shard of `c1` as it was before its newest commitment, and that one's id."""
+        await self.publish(promise("c1"))
+        await self.has("c1")
+        kept = await self.dump(self.shard("c1"))
+        [lost] = self.beside("c1", 1, "lost")
+        await self.publish(promise(lost))
+        await self.has(lost)
+        return kept, lost
 
     async def restore(self, shard: Shard, kept: dict[bytes, bytes]) -> None:
         """The shard as it was, but for its epoch, which never goes back (acquire.lua)."""

@@ -142,15 +142,9 @@ async def test_no_subscriber_has_a_policy_of_its_own_accord(installation: Instal
 async def test_what_a_store_lost_is_decided_anew_without_waiting_for_an_event(installation: Installation):
     """It came back without its last second; nobody says so."""
     worker = await installation.worker()
-    await installation.publish(promise("c1"))
-    await installation.has("c1")
-    shard = installation.shard("c1")
-    kept = await installation.dump(shard)
-    [same] = installation.beside("c1", 1)
-    await installation.publish(promise(same))
-    await installation.has(same)
+    kept, same = await installation.one_to_lose()
 
-    await installation.restore(shard, kept)
+    await installation.restore(installation.shard("c1"), kept)
     worker._timers._was_away = True
 
     await installation.has(same)

@@ -22,12 +22,8 @@ async def test_what_was_polled_before_a_rollback_hides_nothing(
     """Batches are in hand, and more come, while the shard is put back to an earlier place."""
     await installation.worker()
     shard, gate, offered = installation.shard("c1"), asyncio.Event(), list[int]()
-    await installation.publish(promise("c1"))
-    await installation.has("c1")
-    kept = await installation.dump(shard)
-    lost, *waiting, late, later = installation.beside("c1", 6)
-    await installation.publish(promise(lost))
-    await installation.has(lost)
+    kept, lost = await installation.one_to_lose()
+    *waiting, late, later = installation.beside("c1", 5)
     take, offer = Owner.take, KafkaShard.offer
 
     async def slow(self: Owner, *given: Any) -> None:
@@ -61,12 +57,8 @@ async def test_records_polled_before_a_seek_are_not_taken_for_what_comes_after_i
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ):
     await installation.worker()
-    await installation.publish(promise("c1"))
-    await installation.has("c1")
-    kept = await installation.dump(installation.shard("c1"))
-    lost, last = installation.beside("c1", 2)
-    await installation.publish(promise(lost))
-    await installation.has(lost)
+    kept, lost = await installation.one_to_lose()
+    [last] = installation.beside("c1", 1)
     reader, offer = installation.reader("c1"), KafkaShard.offer
     polled, seeked = asyncio.Event(), asyncio.Event()
 
@@ -93,12 +85,8 @@ async def test_a_rollback_that_a_timer_meets_while_a_batch_is_begun_loses_nothin
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ):
     await installation.worker()
-    await installation.publish(promise("c1"))
-    await installation.has("c1")
-    kept = await installation.dump(installation.shard("c1"))
-    lost, last = installation.beside("c1", 2)
-    await installation.publish(promise(lost))
-    await installation.has(lost)
+    kept, lost = await installation.one_to_lose()
+    [last] = installation.beside("c1", 1)
     real, has_happened = Clock.now, asyncio.Event()
 
     async def now(self: Clock) -> datetime:
