@@ -28,12 +28,21 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(report.longrepr)
-    ]
-    if skipped:
-        terminalreporter.section("SKIPPED: the pages were not tested", sep="!", red=True)
-        terminalreporter.line(f"{len(skipped)} browser tests need Chromium; {NO_CHROMIUM}.")
+    """Nothing is skipped silently: what this machine lacks is said at the end, in red."""
+    # Not above: pytest wants to be the first to import its plug-ins.
+    from tests.kafka_server import NO_KAFKA
+    from tests.servers import NO_REDIS
+
+    untested_without = {
+        NO_CHROMIUM: "the pages were not tested",
+        NO_REDIS: "Redis was not tested, only Valkey",
+        NO_KAFKA: "nothing was tested on Kafka",
+    }
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for lack, untested in untested_without.items():
+        if count := sum(lack in why for why in skipped):
+            terminalreporter.section(f"SKIPPED: {untested}", sep="!", red=True)
+            terminalreporter.line(f"{count} tests were skipped: {lack}.")
 
 
 @pytest.fixture(scope="session")

@@ -121,10 +121,3 @@ _numbers = itertools.count()
 def prefix() -> str:
     """A key prefix nobody else uses in this session."""
     return f"t{next(_numbers)}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_REDIS in str(r.longrepr)]
-    if skipped:
-        terminalreporter.section("SKIPPED: Redis was not tested, only Valkey", sep="!", red=True)
-        terminalreporter.line(f"{len(skipped)} tests need a Redis server; {NO_REDIS}.")
