@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from service.core.effects import Owed
 from service.core.message import Reader
@@ -223,17 +224,14 @@ def test_a_broken_template_never_swallows_a_notification(tmp_path: Path, links: 
     harmless(message)
 
 
-def test_the_log_names_the_broken_template_and_no_personal_words(
-    tmp_path: Path, links: Links, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_names_the_broken_template_and_no_personal_words(tmp_path: Path, links: Links) -> None:
     templates = broken(tmp_path)
     facts = {"slips": 8, "title": "Secret merger"}
     owed = samples.owed("missed", facts=facts, template_hash=templates.hashes["missed"])
-    render(owed, samples.ANA, samples.name_of, templates, links)
-    said = "".join(capsys.readouterr())
-    assert "template_broke" in said
-    assert "missed" in said
-    assert "Secret merger" not in said
+    with capture_logs() as lines:
+        render(owed, samples.ANA, samples.name_of, templates, links)
+    assert [(line["event"], line["template"]) for line in lines] == [("template_broke", "missed")]
+    assert "Secret merger" not in str(lines)
 
 
 def test_a_version_that_is_not_loaded_is_asked_for_and_not_replaced(

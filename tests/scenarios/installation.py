@@ -40,6 +40,10 @@ class Installation:
         assert self._app is not None, "the installation is not open"
         return self._app.store
 
+    @property
+    def is_working(self) -> bool:
+        return bool(self._tasks)
+
     async def open(self) -> None:
         """Take requests; nothing is read, fired or delivered yet."""
         if self._app is not None:
