@@ -42,8 +42,12 @@ async def all_letters(store: "Store", partitions: int, limit: int) -> list[Lette
 async def put_back(store: "Store", broker: "Broker", letter: Letter) -> str:
     """Put one back and forget its dead letter, or say why not. Put back first: twice is harmless, lost is not."""
     dead = letter.dead
+    from service.core.reasons import Code
+
     if dead is None:
         return "another version wrote it: use that one"
+    if dead.reason == Code.STUB:
+        return "nothing of it is left to try; send the event it begins with, and then the later ones again"
     if dead.kind == "event":
         return await _append_again(store, broker, letter, dead)
     if dead.kind == "unroutable" and not dead.source:  # it never came as far as the outbox

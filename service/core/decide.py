@@ -11,7 +11,7 @@ from typing import Any
 from service.core.closing import tell_move
 from service.core.directory import World
 from service.core.draft import Draft
-from service.core.effects import Decision
+from service.core.effects import Dead, Decision
 from service.core.events import Event, Timer
 from service.core.ladder import fire_due
 from service.core.merge import remember
@@ -78,7 +78,7 @@ def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> D
     draft = Draft(timer.subject, state, world, timer.fired_at)
     if state.remove_at is not None:
         if state.remove_at <= draft.now:
-            return Decision(None, None, reasons=(Reason(Code.REMOVED, "closed long enough; forgotten"),))
+            return _removed(draft)
         draft.because(Code.NOT_DUE, "its removal is not due yet")
         return draft.finish()
     for moment in state.moments.values():
@@ -89,3 +89,13 @@ def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> D
     if not draft.reasons:
         draft.because(Code.NOT_DUE, "nothing is due yet")
     return draft.finish()
+
+
+def _removed(draft: Draft) -> Decision:
+    """The end of a subject; one that was never announced is given up where a person sees it: its win may be lost."""
+    if draft.state.opened_at is not None:
+        return Decision(None, None, reasons=(Reason(Code.REMOVED, "closed long enough; forgotten"),))
+    said = "" if draft.state.status == "stub" else f" ({draft.state.status})"
+    detail = f"events about it came{said}, but never the one it begins with; forgotten"
+    dead = Dead(Code.STUB, detail, b"", draft.now, "unroutable", draft.subject)
+    return Decision(None, None, dead=(dead,), reasons=(Reason(Code.REMOVED, detail),))

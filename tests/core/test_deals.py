@@ -111,6 +111,17 @@ def test_a_commitment_stored_before_a_subject_had_several_moments_is_read() -> N
     assert not state.escalated
 
 
+def test_the_win_of_a_deal_nobody_ever_announced_is_given_up_where_a_person_sees_it() -> None:
+    replay = Replay(WORLD, f"deal/{ID}")
+    replay.happen(Happening(0, False, 0, ("deal.won", DealClosed(deal_id=ID))))
+
+    replay.pass_time(replay.now + timedelta(days=60))
+
+    [dead] = replay.taken[-1].decision.dead
+    assert (replay.state, dead.reason, dead.subject) == (None, "stub", f"deal/{ID}")
+    assert "(won), but never the one it begins with" in dead.detail
+
+
 @pytest.mark.parametrize(("moment", "is_owed"), [("close", True), ("next_step", False)])
 def test_what_is_owed_about_one_moment_is_not_undone_by_another(moment: str, is_owed: bool) -> None:
     """The next step was acknowledged and moved; the word about the close date is as true as before."""
