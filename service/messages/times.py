@@ -27,8 +27,8 @@ class Times:
         return f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]}{year}, {clock}"
 
     def full(self, at: datetime) -> str:
-        """`Fri 27 Nov, 17:00 (Europe/Madrid)`."""
-        return f"{self.short(at)} ({self.zone.key})"
+        """`Fri 27 Nov, 17:00 (America/New York)`."""
+        return f"{self.short(at)} ({self.zone.key.replace('_', ' ')})"
 
     def away(self, at: datetime) -> str:
         """`in 3 days`, `tomorrow`, `2 hours ago`, `just now`."""

@@ -3,6 +3,7 @@
 The usual viewers load from other hosts or weigh more than all our pages; this one reads without script.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ class Operation(NamedTuple):
     parameters: list[tuple[str, str, bool]]  # name, what it is, whether it must be given
     media_types: list[str]
     answers: list[tuple[str, str]]  # status, what it means
+    example: str  # what to type, where the document has an example of the body
 
 
 @router.get("/docs")
@@ -46,7 +48,19 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
                     (status, answer.get("description", ""))
                     for status, answer in operation["responses"].items()
                 ],
+                _example(path, operation.get("requestBody", {}).get("content", {})),
             )
+
+
+def _example(path: str, content: dict[str, Any]) -> str:
+    """One call as a person types it, with the first body that the document shows."""
+    for media_type, body in content.items():
+        if shown := body["schema"].get("example"):
+            data = json.dumps(shown, indent=2)
+            return (
+                f"curl -i -H 'Content-Type: {media_type}' \\\n  -d '{data}' \\\n  http://127.0.0.1:8080{path}"
+            )
+    return ""
 
 
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str, bool]:

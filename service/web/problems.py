@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from service.core.errors import BadEvent
 from service.store.contract import StoreDown
+from service.web.rendering import page, wants_html
 
 MEDIA_TYPE = "application/problem+json"
 # A restart of the store takes about this long; senders that obey it come back to an open door.
@@ -76,8 +77,10 @@ async def _on_store_down(_request: Request, _error: Exception) -> Response:
     return store_down()
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     found = cast("HTTPException", error)
+    if found.status_code == 404 and wants_html(request):
+        return page("not_found", 404)
     code = _CODES.get(found.status_code, "refused")
     return problem(found.status_code, code, str(found.detail), headers=found.headers)
 

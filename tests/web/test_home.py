@@ -1,7 +1,10 @@
 """The first page, and that nothing on any page leads nowhere."""
 
+import html
 import re
+import shlex
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -50,6 +53,24 @@ async def test_no_link_of_ours_leads_nowhere(world, web, path):
     for address in found | {f"/caught/{id_}"}:
         async with web.get(address.replace("&amp;", "&")) as response:
             assert response.status == 200, address
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_to_a_person_and_a_problem_to_a_program(web):
+    async with web.get("/nope", headers={"Accept": "text/html,*/*;q=0.8"}) as response:
+        assert (response.status, response.content_type) == (404, "text/html")
+        assert 'href="/"' in await response.text()
+    async with web.get("/nope") as response:
+        assert (response.status, (await response.json())["error"]) == (404, "not_found")
+
+
+async def test_the_api_page_shows_a_call_that_is_taken(world, web):
+    [shown] = re.findall(r'aria-label="Example"><code>(.*?)</code>', await text_of(web, "/docs"), re.DOTALL)
+    arguments = shlex.split(html.unescape(shown).replace("\\\n", " "))
+    headers = dict([arguments[arguments.index("-H") + 1].split(": ")])
+    body, path = arguments[arguments.index("-d") + 1], urlsplit(arguments[-1]).path
+
+    async with web.post(path, data=body, headers=headers) as response:
+        assert response.status == 202, await response.text()
 
 
 async def test_the_api_page_names_every_operation(web):
