@@ -8,22 +8,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from service.core.calendar import DAY_OFF_END, Calendar, Hours
 from service.core.policy import PolicyBook
 
 MANAGER_DEPTH_MAX = 10  # a longer chain is a mistake in the directory, not an organisation
-
-# On a day without working hours a date without a time means this (design: "17:00 on a day off").
-DAY_OFF_END = time(17)
-
-
-class Hours(Struct, frozen=True):
-    """Working hours by weekday (0 = Monday): (opens, closes), or None for a day off; `off` are company days."""
-
-    week: tuple[tuple[time, time] | None, ...] = ((time(9), time(17)),) * 5 + (None, None)
-    off: frozenset[date] = frozenset()
-
-    def on(self, day: date) -> tuple[time, time] | None:
-        return None if day in self.off else self.week[day.weekday()]
 
 
 class Person(Struct, frozen=True):
@@ -58,6 +46,9 @@ class Directory(Struct, frozen=True):
     def hours_of(self, person: str) -> Hours:
         found = self.people.get(person)
         return self.calendars.get(found.calendar if found else "default", Hours())
+
+    def calendar_of(self, person: str) -> Calendar:
+        return Calendar(self.zone_of(person), self.hours_of(person))
 
     def end_of_day(self, person: str, day: date) -> time:
         """When the person's working hours end on `day`, by their own wall clock; 17:00 on a day off."""

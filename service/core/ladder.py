@@ -6,6 +6,7 @@ as skipped. Escalation only goes up: what has been passed by a later step never 
 
 from datetime import datetime, timedelta
 
+from service.core.calendar import Calendar
 from service.core.draft import Draft, Notice
 from service.core.ids import split_subject
 from service.core.model import Moment, Run
@@ -19,7 +20,7 @@ from service.core.timeline import (
     held_until,
     is_behind,
     pending,
-    shifted,
+    reckoned_at,
     told_after,
 )
 from service.core.view import iso
@@ -58,7 +59,7 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
     run.ack, run.acks, run.acked_by, run.snoozed_until, run.snoozes = None, 0, [], None, 0
     if moment.at is None:
         return
-    zone = draft.world.directory.zone_of(draft.state.owner)
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
     if draft.event and draft.event.is_import and moment.at <= draft.now:
         run.done = (1 << len(policy.firings)) - 1
         draft.because(
@@ -68,8 +69,8 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
     start = overdue_from or draft.now
     if moment.at < start:
         run.outage = start - moment.at
-    for firing in pending(run, policy, moment, zone):
-        if firing.is_before and (moment.at <= draft.now or is_behind(firing, moment.at, zone, draft.now)):
+    for firing in pending(run, policy, moment, calendar):
+        if firing.is_before and (moment.at <= draft.now or is_behind(firing, moment.at, calendar, draft.now)):
             skip(draft, run, firing, Code.PASSED, f"{step_of(policy, firing)} lay in the past already")
 
 
@@ -77,18 +78,19 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
     """All that this run owes at `draft.now`."""
     resumed = resume(draft, moment, run)
     policy, told = policy_of(draft, run), told_after(draft.state, moment)
-    zone = draft.world.directory.zone_of(draft.state.owner)
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
     while True:
         due = [
-            (fires_at(firing, run, moment, zone), firing)
-            for firing in pending(run, policy, moment, zone)
+            (fires_at(firing, run, moment, calendar), firing)
+            for firing in pending(run, policy, moment, calendar)
             if held_until(firing, run, moment, told) is None
         ]
         due = [(at, firing) for at, firing in due if at <= draft.now]
         if not due:
             return
         latest = max(at for at, _ in due)
-        current_is_after = not any(firing.is_before for at, firing in due if at == latest)
+        current = _first_of([firing for at, firing in due if at == latest], latest, run, moment, calendar)
+        current_is_after = not any(firing.is_before for firing in current)
         if current_is_after and not resumed and draft.now - latest > OUTAGE_AFTER:
             run.outage += draft.now - latest
             draft.because(
@@ -104,10 +106,19 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
                     f"{step_of(policy, firing)} was overtaken by a later step",
                 )
         since = draft.now if resumed else latest
-        empty = [fire(draft, moment, run, firing, since) for at, firing in due if at == latest]
+        empty = [fire(draft, moment, run, firing, since) for firing in current]
         if not all(empty):  # a level that reached anybody is not empty
             return
         pull_next(draft, moment, run)
+
+
+def _first_of(due: list[Firing], at: datetime, run: Run, moment: Moment, calendar: Calendar) -> list[Firing]:
+    """Of steps that one day off has brought together at its end, the first; the others keep their distance to it."""
+    reckoned = {firing.bit: reckoned_at(firing, run, moment, calendar) for firing in due}
+    first = min(reckoned.values())
+    if first != max(reckoned.values()):
+        run.outage += at - first
+    return [firing for firing in due if reckoned[firing.bit] == first]
 
 
 def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -> bool:
@@ -115,8 +126,8 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
     policy, step = policy_of(draft, run), firing.step
     what = step_of(policy, firing)
     run.done |= 1 << firing.bit
-    zone = draft.world.directory.zone_of(draft.state.owner)
-    if firing.is_before and shifted(policy.skip_after, at, zone) < draft.now:
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
+    if firing.is_before and calendar.shifted(policy.skip_after, at) < draft.now:
         draft.because(Code.STALE, f"{what} was due {at:%Y-%m-%d %H:%M} UTC, too long ago to be of use")
         return False
     if not draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
@@ -146,8 +157,8 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
 
 def _pass_over(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
     """A level with nobody is not asked again: its rounds are over."""
-    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
-    for firing in pending(run, policy, moment, zone):
+    policy, calendar = policy_of(draft, run), draft.world.directory.calendar_of(draft.state.owner)
+    for firing in pending(run, policy, moment, calendar):
         if firing.step is fired.step:
             skip(draft, run, firing, Code.NOBODY, f"{step_of(policy, firing)} has nobody to tell either")
 
@@ -186,8 +197,10 @@ def _usual_template(policy: Policy, after: bool, is_owner: bool) -> str:
 
 def _what_is_next(draft: Draft, moment: Moment, run: Run) -> dict[str, object]:
     """When this run's next step is due and whom it will tell, as things stand: a reader may want to prevent it."""
-    zone = draft.world.directory.zone_of(draft.state.owner)
-    ahead = [(fires_at(f, run, moment, zone), f) for f in pending(run, policy_of(draft, run), moment, zone)]
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
+    ahead = [
+        (fires_at(f, run, moment, calendar), f) for f in pending(run, policy_of(draft, run), moment, calendar)
+    ]
     ahead = [(at, firing) for at, firing in ahead if at > draft.now]
     if not ahead:
         return {}
@@ -200,10 +213,10 @@ def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
     """After a step has fired, what stands below it on the ladder is over: escalation only goes up."""
     if fired.is_before or moment.at is None:
         return
-    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
-    level = shifted(fired.step.at, moment.at, zone)
-    for firing in pending(run, policy, moment, zone):
-        if shifted(firing.step.at, moment.at, zone) < level:
+    policy, calendar = policy_of(draft, run), draft.world.directory.calendar_of(draft.state.owner)
+    level = calendar.shifted(fired.step.at, moment.at)
+    for firing in pending(run, policy, moment, calendar):
+        if calendar.shifted(firing.step.at, moment.at) < level:
             skip(
                 draft,
                 run,
@@ -216,10 +229,10 @@ def supersede(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
 def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
     """A level with nobody does not wait: the next step after the moment is due now, the rest keep their distance."""
     policy, told = policy_of(draft, run), told_after(draft.state, moment)
-    zone = draft.world.directory.zone_of(draft.state.owner)
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
     ahead = [
-        fires_at(firing, run, moment, zone)
-        for firing in pending(run, policy, moment, zone)
+        fires_at(firing, run, moment, calendar)
+        for firing in pending(run, policy, moment, calendar)
         if not firing.is_before and held_until(firing, run, moment, told) is None
     ]
     if ahead and min(ahead) > draft.now:
@@ -248,16 +261,16 @@ def _step_back(draft: Draft, moment: Moment, run: Run, snoozed: bool) -> None:
     """Find where a resumed ladder begins: at the first step not taken yet, at the last one when all are taken."""
     if moment.at is None:
         return
-    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    policy, calendar = policy_of(draft, run), draft.world.directory.calendar_of(draft.state.owner)
     before = draft.now < moment.at
-    ahead = [firing for firing in pending(run, policy, moment, zone) if firing.is_before == before]
-    again = [f for f in firings(policy, moment, zone) if f.bit == run.last and f.is_before == before]
+    ahead = [firing for firing in pending(run, policy, moment, calendar) if firing.is_before == before]
+    again = [f for f in firings(policy, moment, calendar) if f.bit == run.last and f.is_before == before]
     if before and not snoozed:  # a reminder that no acknowledgement held back is not said again
         again = [firing for firing in again if firing.waits_for != "done"]
     if again and (before or not ahead):
         run.done &= ~(1 << run.last)
         ahead = again
-    after = [fires_at(f, run, moment, zone) for f in ahead if not f.is_before and f.waits_for != "done"]
+    after = [fires_at(f, run, moment, calendar) for f in ahead if not f.is_before and f.waits_for != "done"]
     if after and min(after) < draft.now:
         run.held += draft.now - min(after)
 

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 
 from msgspec import UNSET
 
+from service.core.calendar import wall
 from service.core.closing import close, note_move, rest
 from service.core.draft import Draft, Notice
 from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp
 from service.core.model import Moment, name_of
 from service.core.reasons import Code
-from service.core.timeline import firings, is_behind, nominal_at, pending, wall
+from service.core.timeline import firings, is_behind, nominal_at, pending
 
 # Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
 FAR_OFF = timedelta(days=2 * 366)
@@ -64,14 +65,14 @@ def move(draft: Draft, name: str, at: object, on: object, by: str = "", reason: 
 
 def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: str) -> None:
     """The date is another one: a new cycle from its first step that still lies ahead."""
-    zone = draft.world.directory.zone_of(draft.state.owner)
+    calendar = draft.world.directory.calendar_of(draft.state.owner)
     assert moment.at is not None
     begin_cycle(moment)
     jumped = False
     start = moved_into_past(draft, moment)
     for run in moment.runs:
-        waiting = [f for f in pending(run, policy_of(draft, run), moment, zone) if f.is_before]
-        jumped |= any(is_behind(firing, moment.at, zone, draft.now) for firing in waiting)
+        waiting = [f for f in pending(run, policy_of(draft, run), moment, calendar) if f.is_before]
+        jumped |= any(is_behind(firing, moment.at, calendar, draft.now) for firing in waiting)
         begin(draft, moment, run, start)
     earlier = old is not None and moment.at < old
     moment.slips += old is not None and moment.at > old
@@ -101,12 +102,14 @@ def tell_already_late(draft: Draft, moment: Moment) -> None:
 
     It stands for what the policies tell the owner at the moment; whomever else they tell then hears at once as well.
     """
-    owner, zone = draft.state.owner, draft.world.directory.zone_of(draft.state.owner)
+    owner, calendar = draft.state.owner, draft.world.directory.calendar_of(draft.state.owner)
     text = "it was already late when it was recorded"
     policies = [policy_of(draft, run) for run in moment.runs]
     for run, policy in zip(moment.runs, policies, strict=True):
-        for firing in firings(policy, moment, zone):
-            is_now = not firing.is_before and nominal_at(firing, moment.at or draft.now, zone) == moment.at
+        for firing in firings(policy, moment, calendar):
+            is_now = (
+                not firing.is_before and nominal_at(firing, moment.at or draft.now, calendar) == moment.at
+            )
             if is_now and firing.step.notify.names == ("owner",):
                 run.done |= 1 << firing.bit
     live = sorted((policy for policy in policies if policy.steps), key=lambda policy: policy.mode != "live")

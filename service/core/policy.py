@@ -32,13 +32,14 @@ class At(Struct, frozen=True):
     """When, relative to the moment: `days` on the wall clock plus `elapsed` absolute time, or a time on a day.
 
     Negative is before. `3 days before` is days=-3; `4 hours after` is elapsed=+4 h; `16:00 on the day before` is
-    days=-1, clock=16:00.
+    days=-1, clock=16:00. Business time is counted in the owner's working days and hours (calendar.py).
     """
 
     days: int = 0
     elapsed: timedelta = timedelta()
     clock: time | None = None
     text: str = "the moment"  # as the author wrote it
+    is_business: bool = False
 
     @property
     def is_before(self) -> bool:
@@ -55,6 +56,8 @@ class At(Struct, frozen=True):
     def nominal(self) -> timedelta:
         """A zone-free estimate, good for ordering steps only."""
         nominal = timedelta(days=self.days) + self.elapsed
+        if self.is_business:  # five days a week, eight hours a day
+            nominal = timedelta(days=self.days) * 7 / 5 + self.elapsed * 3
         if self.clock is not None and not self.is_before:
             nominal += timedelta(seconds=1)
         return nominal
@@ -117,6 +120,12 @@ class Firing(NamedTuple):
     step: Step
     round: int
     is_before: bool
+
+    @property
+    def is_business(self) -> bool:
+        """Whether it is counted in working time, and so never falls outside of it."""
+        repeat = self.step.repeat if self.round else None
+        return self.step.at.is_business or (repeat is not None and repeat.every.is_business)
 
     @property
     def waits_for(self) -> str:

@@ -1,18 +1,16 @@
-"""calendars.yaml: working hours by weekday and company days off, compiled into core's Hours.
-
-Public holidays come with a later version: `country` is accepted, and said to have no effect yet.
-"""
+"""calendars.yaml: working hours by weekday, public holidays by country, company days off; compiled into core's Hours."""
 
 import re
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, RootModel
 
-from service.core.directory import Hours
+from service.core.calendar import HORIZON_DAYS, Hours
 from service.settings.check import Strict, check, wrong
 from service.settings.document import Document
 from service.settings.problems import did_you_mean
+from service.settings.public_holidays import YEARS_AHEAD, UnknownRegion, public_holidays
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
@@ -82,8 +80,12 @@ class CalendarModel(Strict):
     off: Annotated[list[str], AfterValidator(_dates)] = Field(
         [], description="Company days off, as ISO dates."
     )
-    country: str | None = Field(None, description="Public holidays; comes with a later version.")
-    subdivision: str | None = Field(None, description="Region of the country; comes with a later version.")
+    country: str | None = Field(
+        None, description="Its public holidays are days off: a code of ISO 3166.", examples=["ES", "US"]
+    )
+    subdivision: str | None = Field(
+        None, description="A region of the country, with its own holidays.", examples=["MD"]
+    )
 
 
 class CalendarsModel(RootModel[dict[str, CalendarModel]]):
@@ -101,13 +103,36 @@ def read_calendars(document: Document) -> dict[str, Hours]:
     usual = _week(default.hours) if default and default.hours else Hours().week
     calendars = {"default": Hours(usual)}
     for name, calendar in model.root.items():
-        for key in ("country", "subdivision"):
-            if getattr(calendar, key):
-                message = f"`{key}` has no effect yet: public holidays come with a later version"
-                document.warn((name, key), message, "list them in `off`")
-        off = frozenset(date.fromisoformat(day) for day in calendar.off)
-        calendars[name] = Hours(_week(calendar.hours) if calendar.hours else usual, off)
+        off = frozenset(date.fromisoformat(day) for day in calendar.off) | _holidays(document, name, calendar)
+        hours = Hours(_week(calendar.hours) if calendar.hours else usual, off)
+        if not _works(hours):
+            document.error(
+                (name, "off"), f"`{name}` has no working day for a year", "nothing could ever be due"
+            )
+        calendars[name] = hours
     return calendars
+
+
+def _holidays(document: Document, name: str, calendar: CalendarModel) -> frozenset[date]:
+    if not calendar.country:
+        if calendar.subdivision:
+            document.error((name, "subdivision"), "a subdivision of no country", "name its `country` as well")
+        return frozenset()
+    try:
+        return public_holidays(calendar.country, calendar.subdivision)
+    except UnknownRegion as unknown:
+        document.error((name, unknown.key), str(unknown), unknown.hint)
+        return frozenset()
+
+
+def _works(hours: Hours) -> bool:
+    """Whether working days are never further apart than a decision looks."""
+    day = last = datetime.now(UTC).date()
+    end = day + timedelta(days=366 * YEARS_AHEAD)
+    while day < end and day - last <= timedelta(days=HORIZON_DAYS):
+        day += timedelta(days=1)
+        last = day if hours.on(day) else last
+    return day >= end
 
 
 def _week(hours: dict[str, str]) -> tuple[tuple[time, time] | None, ...]:

@@ -1,7 +1,6 @@
-"""When, in words: `3 days before`, `the moment`, `16:00 on the day before`. Text in, core's At out.
+"""When, in words: `3 business days before`, `the moment`, `16:00 on the day before`. Text in, core's At out.
 
-Wall-clock time only; business time comes with a later version and is refused with the form that works today.
-What an At means on a calendar is core's part.
+What an At means on a calendar is core's part (calendar.py).
 """
 
 import re
@@ -16,8 +15,8 @@ DAYS_MAX = 3653
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _DAYS = {"day": 1, "week": 7}
 _UNITS = sorted([*_SECONDS, *_DAYS, *(f"{unit}s" for unit in [*_SECONDS, *_DAYS])])
-_HINT = "write it as in `3 days before`, `the moment`, `4 hours after` or `16:00 on the day before`"
-_DURATION_HINT = "write it as in `2 days` or `90 minutes`"
+_HINT = "write it as in `3 business days before`, `the moment`, `4 hours after` or `16:00 on the day before`"
+_DURATION_HINT = "write it as in `2 business days` or `90 minutes`"
 
 _DURATION = re.compile(r"(?P<number>\S+)\s+(?:(?P<business>business|working)\s+)?(?P<unit>[A-Za-z]+)")
 _TWO_UNITS = re.compile(r"\d+ [A-Za-z]+ (?:and )?\d+ [A-Za-z]+")
@@ -70,9 +69,11 @@ def _duration(text: str, sign: int, words: str, side: str) -> At:
             f"`{words[:60]}` is not a {'time' if side else 'duration'}", _one_unit(text) or _hint(side)
         )
     unit = match["unit"].removesuffix("s")
-    if match["business"]:
-        plain = " ".join(part for part in (match["number"], match["unit"], side) if part)
-        raise wrong("business time comes with a later version", f"write `{plain}` for now: every day counts")
+    is_business = match["business"] is not None
+    if is_business and unit not in ("hour", "day"):
+        meant = "hours" if unit in _SECONDS else "days"
+        said = " ".join(part for part in (match["number"], match["business"], meant, side) if part)
+        raise wrong(f"`{match['business']}` goes with hours and days only", f"write it as in `{said}`")
     if unit not in _SECONDS and unit not in _DAYS:
         near = nearest(match["unit"], _UNITS)
         raise wrong(
@@ -82,10 +83,10 @@ def _duration(text: str, sign: int, words: str, side: str) -> At:
     if unit in _DAYS:
         days = number * _DAYS[unit]
         _bounded(days, words)
-        return At(days=sign * days, text=words)
+        return At(days=sign * days, text=words, is_business=is_business)
     seconds = number * _SECONDS[unit]
     _bounded(seconds // 86_400, words)
-    return At(elapsed=timedelta(seconds=sign * seconds), text=words)
+    return At(elapsed=timedelta(seconds=sign * seconds), text=words, is_business=is_business)
 
 
 def _number(text: str, words: str, side: str) -> int:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
-from service.core.directory import MANAGER_DEPTH_MAX, Directory, Hours, Person, Team
+from service.core.calendar import Hours
+from service.core.directory import MANAGER_DEPTH_MAX, Directory, Person, Team
 from service.settings.document import Document, Path_
 from service.settings.people import DirectoryModel
 from service.settings.problems import did_you_mean
@@ -29,6 +30,7 @@ def build_graph(
     _check_references(document, model, calendars, channels)
     _check_managers(document, model)
     _check_later(document, model)
+    of_team = {team.id: team.calendar for team in model.teams if team.calendar}
     people = {
         person.id: Person(
             id=person.id,
@@ -37,7 +39,8 @@ def build_graph(
             teams=tuple(person.teams),
             roles=tuple(person.roles),
             time_zone=person.time_zone or zone,
-            calendar=person.calendar or "default",
+            calendar=person.calendar
+            or next((of_team[team] for team in person.teams if team in of_team), "default"),
             channels=tuple(person.channels),
             active=person.active,
         )
@@ -163,6 +166,8 @@ def _references(
     for index, unit in enumerate(model.teams):
         if unit.lead is not None:
             yield ("teams", index, "lead"), unit.lead, people, "person"
+        if unit.calendar is not None:
+            yield ("teams", index, "calendar"), unit.calendar, calendars, "calendar"
 
 
 def _check_managers(document: Document, model: DirectoryModel) -> None:

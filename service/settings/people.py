@@ -57,6 +57,9 @@ class TeamModel(Strict):
     name: Name
     lead: Id | None = None
     channels: list[str] = Field([], description="Where `notify: team` speaks.")
+    calendar: str | None = Field(
+        None, description="Of its members who name none; a calendar of calendars.yaml."
+    )
 
 
 class DirectoryModel(Strict):

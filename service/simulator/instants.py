@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from service.core.timeline import wall
+from service.core.calendar import wall
 from service.settings.problems import nearest
 from service.settings.zones import known_zones
 

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from service.core.calendar import wall
 from service.core.ids import effect_key, split_subject
 from service.core.plain_text import body
 from service.core.rules.deals import NEXT_STEP_DONE
-from service.core.timeline import wall
 from service.core.view import iso
 
 SOURCE = "/a"  # the CloudEvents source of every answer given by a link

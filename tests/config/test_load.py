@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -98,15 +99,39 @@ def test_what_has_no_effect_yet_is_warned_of(config: Path) -> None:
     away = "away: [{from: 2026-12-01, until: 2026-12-05, delegate: leo}]"
     people = people.replace("roles: [rep]}", f'roles: [rep], quiet: "20:00-08:00", {away}}}')
     (config / "directory.yaml").write_text(people)
-    (config / "calendars.yaml").write_text(
-        "default: {country: ES, hours: {mon-fri: '09:00-17:00'}}\nspain: {}\n"
-    )
 
     said = warnings(config)
 
     assert "directory.yaml: quiet hours come with a later version: `leo` is told at any hour" in said
     assert "directory.yaml: absences come with a later version: `leo` is told while away" in said
-    assert "calendars.yaml: `country` has no effect yet: public holidays come with a later version" in said
+
+
+def test_public_holidays_of_a_country_and_its_region_are_days_off(config: Path) -> None:
+    (config / "calendars.yaml").write_text(
+        "default: {country: ES}\nspain: {country: ES, subdivision: MD, off: ['2026-12-24']}\n"
+    )
+
+    calendars = load(config, {}).graph.calendars
+
+    assert calendars["default"].on(date(2026, 12, 25)) is None
+    assert calendars["default"].on(date(2026, 12, 28)) == (time(9), time(17))
+    assert calendars["default"].on(date(2036, 8, 15)) is None
+    of_madrid, of_the_company = date(2025, 5, 2), date(2026, 12, 24)
+    for day in (of_madrid, of_the_company):
+        assert calendars["spain"].on(day) is None
+        assert calendars["default"].on(day) is not None
+
+
+def test_a_person_without_a_calendar_has_the_one_of_their_team(config: Path) -> None:
+    people = (config / "directory.yaml").read_text()
+    (config / "directory.yaml").write_text(
+        people.replace("channels: [wins]", "channels: [wins], calendar: spain")
+    )
+
+    graph = load(config, {}).graph
+
+    assert {p.calendar for p in graph.people.values() if "east" in p.teams} == {"spain"}
+    assert graph.people["dana"].calendar == "default"
 
 
 def test_miss_shown_in_a_channel_needs_to_be_meant(config: Path) -> None:

@@ -19,7 +19,6 @@ from service.core.planning import move
 from service.core.policy import Recipients
 from service.core.reasons import Code
 from service.core.recipients import resolve
-from service.core.timeline import shifted
 from service.core.view import CLOSED
 
 
@@ -72,7 +71,7 @@ def _acknowledge(draft: Draft, moment: Moment, data: Answer) -> None:
 
 def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:
     """Count the acknowledgement; whether it still stops a step."""
-    policy, zone = policy_of(draft, run), draft.world.directory.zone_of(draft.state.owner)
+    policy, calendar = policy_of(draft, run), draft.world.directory.calendar_of(draft.state.owner)
     is_missed = moment.at is not None and moment.at <= draft.now
     if run.ack and moment.at and is_missed and run.ack.at < moment.at:
         run.acked_by = []  # they knew of the date, not of the miss
@@ -86,7 +85,7 @@ def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:
                 Code.LIMIT, f"{by} has acknowledged {run.acks} times; {policy.name} goes on all the same"
             )
             return False
-    run.ack = Ack(by, draft.now, shifted(policy.acknowledge.for_, draft.now, zone))
+    run.ack = Ack(by, draft.now, calendar.shifted(policy.acknowledge.for_, draft.now))
     if by not in run.acked_by:
         run.acked_by.append(by)
     return True
@@ -119,7 +118,7 @@ def on_snoozed(draft: Draft, data: Answer) -> None:
     if not isinstance(data.until, datetime) or data.until <= draft.now:
         draft.because(Code.REFUSED, "a snooze needs a time that lies ahead")
         return
-    zone, snoozed = draft.world.directory.zone_of(draft.state.owner), False
+    calendar, snoozed = draft.world.directory.calendar_of(draft.state.owner), False
     for run in moment.runs:
         policy = policy_of(draft, run)
         if run.snoozes >= policy.snooze.times:
@@ -127,7 +126,7 @@ def on_snoozed(draft: Draft, data: Answer) -> None:
             continue
         snoozed = True
         run.snoozes += 1
-        run.snoozed_until = min(data.until, shifted(policy.snooze.for_, draft.now, zone))
+        run.snoozed_until = min(data.until, calendar.shifted(policy.snooze.for_, draft.now))
         draft.because(Code.SNOOZED, f"{data.by} is asked again at {run.snoozed_until:%Y-%m-%d %H:%M} UTC")
     if snoozed:
         react(draft, moment)
