@@ -1,4 +1,4 @@
-"""calendars.yaml: working hours by weekday, public holidays by country, company days off; compiled into core's Hours."""
+"""calendars.yaml: working hours by weekday, public holidays, company days off; compiled into core's Hours."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta

@@ -31,6 +31,12 @@ def hours(number: int) -> At:
 ats = st.one_of(
     st.integers(-30, 60).map(hours),
     st.integers(-2, 3).map(lambda days: At(days=days, text=f"{days} days")),
+    st.sampled_from([-9, -2, 1, 4, 9]).map(
+        lambda number: At(elapsed=number * HOUR, text=f"{number} business hours", is_business=True)
+    ),
+    st.sampled_from([-3, -1, 1, 2, 5]).map(
+        lambda days: At(days=days, text=f"{days} business days", is_business=True)
+    ),
     st.builds(
         lambda days, hour: At(days=days, clock=time(hour), text=f"{hour}:00"),
         st.integers(-1, 2),

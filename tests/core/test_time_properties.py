@@ -1,35 +1,28 @@
 """Invariant 6: nothing fires before its time. When that is says a reference of its own: it walks the calendar in steps
 of a quarter of an hour, and knows nothing of how the ladder is made."""
 
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.core.calendar import Hours
 from service.core.directory import World
 from service.core.events import DeadlineMoved, DeadlineSet, Event, Timer
 from service.core.policy import At, Recipients, Repeat, Step
 from tests.core.histories import ID, START, Happening, Replay, histories
 from tests.core.policies import HOUR, PEOPLE, SOMEBODY, ats, hours, policies, policy, world_of, worlds
-
-QUARTER = timedelta(minutes=15)
-
-
-@cache
-def wall_clock(local: datetime, zone: str) -> datetime:
-    """The last instant at which a clock in `zone` shows `local`; where it jumps over it, the first instant after."""
-    guess = local.replace(tzinfo=UTC) - timedelta(hours=15)
-    days = [guess + number * QUARTER for number in range(30 * 4)]
-    shown = [(at.astimezone(ZoneInfo(zone)).replace(tzinfo=None), at) for at in days]
-    exact = [at for clock, at in shown if clock == local]
-    return exact[-1] if exact else next(at for clock, at in shown if clock > local)
+from tests.core.slow_calendar import business_days, business_time, wall_clock
 
 
 def due(at: At, moment: datetime, owner: str) -> datetime:
     """When a step around `moment` is due by the calendar on its owner's wall."""
     zone = PEOPLE[owner].time_zone
+    if at.is_business and at.days:
+        return business_days(moment, at.days, Hours(), zone)
+    if at.is_business:
+        return business_time(moment, at.elapsed, Hours(), zone)
     local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(days=at.days)
     if at.clock is not None:
         local = datetime.combine(local.date(), at.clock)
