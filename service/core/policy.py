@@ -124,8 +124,7 @@ class Firing(NamedTuple):
     @property
     def is_business(self) -> bool:
         """Whether it is counted in working time, and so never falls outside of it."""
-        repeat = self.step.repeat if self.round else None
-        return self.step.at.is_business or (repeat is not None and repeat.every.is_business)
+        return (self.step.repeat.every if self.round and self.step.repeat else self.step.at).is_business
 
     @property
     def waits_for(self) -> str:
