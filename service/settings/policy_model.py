@@ -66,13 +66,16 @@ At = Annotated[
     BeforeValidator(_at),
     Field(
         description="When, relative to the moment.",
-        examples=["3 days before", "the moment", "16:00 on the day before"],
+        examples=["3 business days before", "the moment", "16:00 on the day before"],
     ),
 ]
 Duration = Annotated[
     str,
     BeforeValidator(_duration),
-    Field(examples=["2 days", "90 minutes"], description="N seconds, minutes, hours, days or weeks."),
+    Field(
+        examples=["2 business days", "90 minutes"],
+        description="N seconds, minutes, hours, days, weeks, business hours or business days.",
+    ),
 ]
 StepId = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Expression = Annotated[
