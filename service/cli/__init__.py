@@ -14,8 +14,10 @@ from service.cli.doctor import doctor
 from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
 from service.cli.output import report
+from service.cli.policy_tests import policy_tests
 from service.cli.run import run
 from service.cli.schema import schema
+from service.cli.simulate import simulate
 from service.cli.stop import stop
 from service.cli.validate import validate
 from service.cli.version import version
@@ -25,6 +27,8 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "run": run,
     "emit": emit,
     "validate": validate,
+    "test": policy_tests,
+    "simulate": simulate,
     "doctor": doctor,
     "dead-letters": dead_letters,
     "config": config,
@@ -38,9 +42,7 @@ LATER = {
     "demo": "shows a simulated quarter in 45 seconds",
     "init": "writes a configuration to begin with",
     "import": "takes in open commitments from a file, silently",
-    "test": "runs the policy tests of config/tests",
     "plan": "shows what a changed policy would do to what is open",
-    "simulate": "plays a history under a policy and shows who would be told",
     "explain": "says why a message was sent, or why nobody was told",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",

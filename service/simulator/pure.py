@@ -46,6 +46,7 @@ class PureRun:
         self.sent: list[Sent] = []
         self.whys: list[Why] = []
         self.dead: list[Dead] = []
+        self.decisions = 0
         self._heap: list[tuple[datetime, str]] = []
         self._applied: set[str] = set()
 
@@ -84,6 +85,7 @@ class PureRun:
 
     def _decide(self, subject: str, given: Event | Timer, kind: str) -> Decision:
         decision = decide(self.states.get(subject), given, self.world)
+        self.decisions += 1
         self._store(subject, decision)
         self.whys += [Why(self.now, subject, kind, reason) for reason in decision.reasons]
         self.sent += [Sent(self.now, owed) for owed in decision.owed]
