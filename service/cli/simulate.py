@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,14 +19,29 @@ if TYPE_CHECKING:
     from service.settings.model import Settings
     from service.simulator.outcome import Change, Outcome, Told
 
+
+class Generate(StrEnum):
+    """Histories that can be made up."""
+
+    QUARTER = "quarter"
+
+
 # More than fit on a screen help nobody; `--json` has them all.
 SHOWN_MAX = 20
 
 
 def simulate(
     events: Annotated[
-        Path, typer.Option("--events", metavar="FILE", help="The history: JSON lines, as `emit` takes them.")
-    ],
+        Path | None,
+        typer.Option("--events", metavar="FILE", help="The history: JSON lines, as `emit` takes them."),
+    ] = None,
+    generate: Annotated[
+        Generate | None, typer.Option("--generate", help="Make up a history: a quarter of a sales team.")
+    ] = None,
+    people: Annotated[
+        int, typer.Option("--people", min=1, max=5000, help="Who sell in a made-up history.")
+    ] = 50,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds make equal histories.")] = 7,
     policy: Annotated[
         Path | None,
         typer.Option("--policy", metavar="FILE", help="A policy to try; it takes the place of its namesake."),
@@ -50,10 +66,18 @@ def simulate(
     """
     from service.simulator.outcome import compare, summary
 
-    history = _history(events)
+    if (events is None) == (generate is None):
+        raise Failure(Exit.WRONG, "name a history", "give --events FILE, or --generate quarter")
     old_settings = _with(against, config)
-    old = _play(old_settings, history, "the old" if policy else "the history")
     new_settings = _with(policy, config) if policy else old_settings
+    if events is not None:
+        history = _history(events)
+    else:
+        from service.simulator.quarter import quarter
+
+        team, history = quarter(people, seed, old_settings.graph.calendars)
+        old_settings, new_settings = (replace(one, graph=team) for one in (old_settings, new_settings))
+    old = _play(old_settings, history, "the old" if policy else "the history")
     new = _play(new_settings, history, "the new") if policy else old
     changes = compare(old, new)
     if svg is not None:
