@@ -28,7 +28,7 @@ class ConditionFailed(Exception):
     """A condition could not be computed; the text says why, in words for its author."""
 
 
-class At(Struct, frozen=True):
+class At(Struct, frozen=True, cache_hash=True):
     """When, relative to the moment: `days` on the wall clock plus `elapsed` absolute time, or a time on a day.
 
     Negative is before. `3 days before` is days=-3; `4 hours after` is elapsed=+4 h; `16:00 on the day before` is
