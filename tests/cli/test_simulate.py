@@ -1,0 +1,208 @@
+"""test and simulate: the policies' promises in fast-forward, and one history under two policies."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Shell
+
+PROMISE = """\
+- promise: a missed deadline is the owner's
+  given:
+    now: 2026-03-02T09:00 Europe/Madrid
+    people: {ana: {manager: dana}, dana: }
+    policy: deadline-follow-through
+  when:
+    - {at: +0s, event: deadline.set, commitment_id: c1, owner: ana, due_at: "2026-03-02T12:00"}
+    - {at: +4h, event: deadline.met, commitment_id: c1}
+  then:
+    - {at: Mon 12:00, to: ana, template: TEMPLATE}
+"""
+HISTORY = (
+    {
+        "type": "deadline.set",
+        "time": "2026-03-02T09:00:00Z",
+        "data": {"commitment_id": "c1", "title": "T", "owner": "leo", "due_at": "2026-03-06T12:00:00+01:00"},
+    },
+    {"type": "deadline.met", "time": "2026-03-09T11:30:00Z", "data": {"commitment_id": "c1", "by": "leo"}},
+)
+LADDER = "deadline-follow-through"
+
+
+def tried(shell: Shell, old: str, new: str) -> str:
+    """The shipped deadline policy with one change, beside the configuration."""
+    text = (shell.config / f"policies/{LADDER}.yaml").read_text()
+    assert old in text
+    path = shell.folder / "new.yaml"
+    path.write_text(text.replace(old, new))
+    return str(path)
+
+
+# -- test --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_policies_keep_their_promises_and_every_step_is_reached(shell: Shell) -> None:
+    answer = shell("test", "--json")
+
+    assert answer.code == 0
+    assert answer.json["ok"] is True
+    assert len(answer.json["tests"]) >= 9
+    # The tour's policy counts in seconds and is told by `make run` itself.
+    assert all(rung.startswith("first-day.") for rung in answer.json["never_reached"])
+
+
+def test_a_broken_promise_is_shown_as_two_columns_with_its_place(shell: Shell) -> None:
+    file = shell.write("promises.yaml", PROMISE.replace("TEMPLATE", "escalated"))
+
+    answer = shell("test", file)
+
+    assert answer.code == 1
+    assert f"BROKEN  a missed deadline is the owner's  ({file}:1)" in answer.out
+    assert "- Mon 2026-03-02 12:00  ana escalated" in answer.out
+    assert "| ana missed deadline-follow-through.missed by email" in answer.out
+    assert "1 promise: 1 broken" in answer.err
+
+
+def test_a_change_of_a_policy_breaks_the_promises_it_touches(shell: Shell) -> None:
+    file = shell.write("promises.yaml", PROMISE.replace("TEMPLATE", "missed"))
+    assert shell("test", file).code == 0
+    path = shell.config / f"policies/{LADDER}.yaml"
+    path.write_text(path.read_text().replace("    template: missed\n", "    template: reminder\n"))
+
+    assert shell("test", file, "--json").json["tests"][0]["kept"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PROMISE.replace("deadline-follow-through", "deadlines"), "there is no policy `deadlines`"),
+        (PROMISE.replace("+0s", "soon"), "`soon` is not an instant"),
+        ("promise: alone\n", "a list of scenarios is expected"),
+    ],
+)
+def test_a_test_that_cannot_be_read_is_named_with_its_line(shell: Shell, text: str, said: str) -> None:
+    answer = shell("test", shell.write("promises.yaml", text))
+
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_without_tests_it_says_where_they_would_be(shell: Shell) -> None:
+    for file in (shell.config / "tests").glob("*.yaml"):
+        file.unlink()
+
+    answer = shell("test")
+
+    assert answer.code == 2
+    assert f"there is no policy test in {shell.config / 'tests'}" in answer.err
+
+
+# -- simulate ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_history_is_played_at_its_own_times(shell: Shell) -> None:
+    answer = shell("simulate", "--events", shell.write("history.jsonl", *HISTORY), "--json")
+
+    assert answer.code == 0
+    told = [(one["at"][:16], one["to"], one["step"]) for one in answer.json["messages"]]
+    assert told == [
+        ("2026-03-03T11:00", "leo", "heads-up"),
+        ("2026-03-05T16:00", "leo", "last-call"),
+        ("2026-03-06T11:00", "leo", "missed"),
+        ("2026-03-09T09:00", "leo", "offer-help"),
+        ("2026-03-09T11:00", "dana", "manager"),
+        ("2026-03-09T11:30", "dana", "~closed"),
+    ]
+    assert answer.json["summary"]["messages"] == 6
+    assert answer.json["summary"]["escalations"] == 1
+    assert answer.json["summary"]["off_hours"] == 0
+    assert "changes" not in answer.json
+
+
+def test_another_policy_is_compared_message_by_message(shell: Shell) -> None:
+    new = tried(shell, "at: 1 business day after", "at: 2 business days after")
+    history = shell.write("history.jsonl", *HISTORY)
+
+    answer = shell("simulate", "--events", history, "--policy", new)
+    plain = shell("simulate", "--events", history, "--policy", new, "--json").json
+
+    assert answer.code == 0
+    assert f"- Mon 2026-03-09 12:00  dana: escalated of deadline/c1 ({LADDER}.manager)" in answer.out
+    assert "dana                     2 → 0" in answer.out
+    assert [(one["old"]["to"], one["new"]) for one in plain["changes"]] == [("dana", None), ("dana", None)]
+    assert plain["old_summary"]["messages"] == plain["summary"]["messages"] + 2
+
+
+def test_a_message_at_another_time_is_one_change_not_two(shell: Shell) -> None:
+    new = tried(shell, "at: 3 business days before", "at: 1 day before")
+
+    answer = shell("simulate", "--events", shell.write("history.jsonl", *HISTORY), "--policy", new)
+
+    assert (
+        f"~ Tue 2026-03-03 12:00 → Thu 2026-03-05 12:00  leo: reminder of deadline/c1 ({LADDER}.heads-up)"
+        in answer.out
+    )
+
+
+def test_the_same_policy_changes_nothing(shell: Shell) -> None:
+    same = tried(shell, "title: Deadlines", "title: Deadlines")
+
+    answer = shell("simulate", "--events", shell.write("history.jsonl", *HISTORY), "--policy", same)
+
+    assert "Nobody is told anything else, and nothing at another time." in answer.out
+
+
+def test_a_mistake_in_the_tried_policy_is_named_in_its_own_file(shell: Shell) -> None:
+    new = tried(shell, "notify: owner.manager.manager", "notify: owner.managr")
+
+    answer = shell("simulate", "--events", shell.write("history.jsonl", *HISTORY), "--policy", new)
+
+    assert answer.code == 2
+    assert f"{new}:" in answer.err
+    assert "did you mean `owner.manager`?" in answer.err
+
+
+def test_lines_that_are_no_event_are_named_and_nothing_is_played(shell: Shell) -> None:
+    history = shell.write(
+        "history.jsonl", HISTORY[0], "{", {"type": "deadline.set", "data": {"commitment_id": "c2"}}
+    )
+
+    answer = shell("simulate", "--events", history)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{history}:2:" in answer.err
+    assert f"{history}:3: /data/title" in answer.err
+    assert "2 of 3 lines are no event" in answer.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--generate", "quarter", "--events", "h.jsonl"]])
+def test_one_history_is_wanted(shell: Shell, arguments: list[str]) -> None:
+    answer = shell("simulate", *arguments)
+
+    assert answer.code == 2
+    assert "give --events FILE, or --generate quarter" in answer.err
+
+
+def test_a_made_up_quarter_is_the_same_for_the_same_seed_and_another_for_another(shell: Shell) -> None:
+    drawn = shell.folder / "lanes.svg"
+    asked = ("simulate", "--generate", "quarter", "--people", "2", "--json", "--seed")
+
+    first = shell(*asked, "7", "--svg", str(drawn))
+    second, other = shell(*asked, "7"), shell(*asked, "8")
+
+    assert first.out == second.out
+    assert first.out != other.out
+    summary = first.json["summary"]
+    assert {"lead-01", "rep-001", "rep-002", "channel:wins"} <= set(summary["by_person"])
+    assert {"missed", "escalated", "deal_won", "resolved"} <= set(summary["by_template"])
+    assert {"duplicate", "acknowledged"} <= set(summary["silences"])
+    marks = ET.parse(drawn).getroot().findall(".//{*}circle/{*}title")
+    assert len(marks) == summary["messages"]
+
+
+def test_a_history_that_is_no_file_is_named(shell: Shell, tmp_path: Path) -> None:
+    answer = shell("simulate", "--events", str(tmp_path / "none.jsonl"))
+
+    assert answer.code == 2
+    assert "none.jsonl cannot be read" in answer.err
