@@ -13,6 +13,7 @@ from service.cli.dead_letters import dead_letters
 from service.cli.doctor import doctor
 from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
+from service.cli.explain import explain
 from service.cli.output import report
 from service.cli.policy_tests import policy_tests
 from service.cli.run import run
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "validate": validate,
     "test": policy_tests,
     "simulate": simulate,
+    "explain": explain,
     "doctor": doctor,
     "dead-letters": dead_letters,
     "config": config,
@@ -43,7 +45,6 @@ LATER = {
     "init": "writes a configuration to begin with",
     "import": "takes in open commitments from a file, silently",
     "plan": "shows what a changed policy would do to what is open",
-    "explain": "says why a message was sent, or why nobody was told",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",
     "people": "exports and erases what is kept about a person",

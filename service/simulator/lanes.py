@@ -67,7 +67,7 @@ def _weeks(begin: datetime, end: datetime, height: int) -> list[str]:
     while day < end:
         x = _x(day, begin, end)
         found.append(f'<line x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{height - 8}" stroke="#eef1f4"/>')
-        if x >= named_to:
+        if named_to <= x < WIDTH - 80:
             found.append(f'<text x="{x}" y="{TOP - 10}" fill="#5c7080">{day:%a} {day.day} {day:%b}</text>')
             named_to = x + 80
         day += step

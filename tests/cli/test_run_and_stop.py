@@ -224,3 +224,42 @@ def test_a_stop_while_it_starts_leaves_nothing_behind(shell: Shell, number: sign
 
     assert "Traceback" not in said
     assert not files.server_runs()
+
+
+def test_why_somebody_was_told_and_somebody_else_was_not(
+    shell: Shell, service: "subprocess.Popen[str]"
+) -> None:
+    banner(service)
+    ready(shell)
+    words = ("commitment_id=late", "title=Call back", "owner=ana", "due_at=-1h", "kind=tour")
+    shell("emit", "deadline.set", *words)
+
+    def told() -> Any:
+        found = shell("explain", "late", "--json")
+        sent = [
+            one
+            for one in found.json.get("decisions", ())
+            for one in one["afterwards"]
+            if one["input"] == "delivery"
+        ]
+        return found.json if sent else None
+
+    story = wait_for(told)
+    shown = shell("explain", "deadline/late").out
+    asked = [key["key"] for one in story["decisions"] for key in one["effects"] if key["what"] == "notify"]
+    by_key, silent = shell("explain", asked[0]).out, shell("explain", "late", "--person", "rosa").out
+
+    assert re.search(r"    ana is told: .*late.*  \[already_late\]", shown), shown
+    assert re.search(
+        r"  ana: now, by email  \[deliver\]\n.*delivery: sent by email, attempt 1  \[sent\]", shown
+    )
+    assert re.search(r"^next: ", shown, re.MULTILINE)
+    assert by_key.startswith("deadline/late: Call back (open, ana owns it)\n")
+    assert "rosa was told nothing. What was decided instead:" in silent
+    assert "a new commitment  [recorded]" in silent
+
+
+def test_what_nothing_is_on_record_about_is_said(shell: Shell) -> None:
+    assert shell("explain", "nothing").err.startswith("error: nothing is on record about nothing\n")
+    assert "there is no person 'anna'; did you mean 'ana'?" in shell("explain", "c1", "--person", "anna").err
+    assert "there is no family 'deadlines'" in shell("explain", "deadlines/c1").err
