@@ -1,4 +1,4 @@
-"""`followthrough schema`: the JSON Schema of a configuration file, for editors and other tools."""
+"""`followthrough schema`: the JSON Schema of a configuration file, or the AsyncAPI document of the events."""
 
 import json
 from typing import Annotated
@@ -12,12 +12,12 @@ from service.cli.output import put, put_json
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="followthrough, channels, directory, calendars or policy.")
+        str | None, typer.Argument(help="followthrough, channels, directory, calendars, policy or asyncapi.")
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the JSON Schema of a configuration file.
+    """Print the JSON Schema of a configuration file, or `asyncapi`: every event that may be sent.
 
     Without a name: which ones there are.
 
@@ -26,8 +26,9 @@ def schema(
     del config  # Schemas come from the program, not from a configuration.
     from service.settings.problems import did_you_mean
     from service.settings.schema import schemas
+    from service.web.asyncapi import document
 
-    known = schemas()
+    known = schemas() | {"asyncapi": document()}
     if name is None:
         if as_json:
             put_json(sorted(known))

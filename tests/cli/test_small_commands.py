@@ -162,9 +162,17 @@ def test_a_schema_is_printed_as_it_is_committed(shell: Shell) -> None:
     assert shell("schema", "policy", "--json").json == schemas()["policy"]
 
 
+def test_the_events_are_described_as_it_is_committed(shell: Shell) -> None:
+    committed = Path(__file__).parents[2] / "docs" / "reference" / "asyncapi.json"
+    assert shell("schema", "asyncapi").out == committed.read_text("utf-8"), (
+        "run `followthrough schema asyncapi > docs/reference/asyncapi.json`"
+    )
+
+
 def test_without_a_name_the_schemas_are_listed(shell: Shell) -> None:
-    assert shell("schema").out.split() == sorted(schemas())
-    assert shell("schema", "--json").json == sorted(schemas())
+    known = sorted([*schemas(), "asyncapi"])
+    assert shell("schema").out.split() == known
+    assert shell("schema", "--json").json == known
 
 
 @pytest.mark.parametrize("name", ["policyy", "nothing-like-it"])

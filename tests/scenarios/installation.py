@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from service.app import App
 from service.consumers.names import HeldName
+from service.consumers.worker import Worker
 from service.messages.templates import Templates
 from service.settings.model import Settings
 from service.store.contract import Store
@@ -29,7 +30,11 @@ class Installation:
         self, settings: Settings, templates: Templates, url: str, prefix: str, folder: Path, now: datetime
     ) -> None:
         self.settings, self._templates = settings, templates
-        self._place = {"redis_url": SecretStr(url), "key_prefix": prefix, "data_dir": folder}
+        self._place: dict[str, object] = {
+            "redis_url": SecretStr(url),
+            "key_prefix": prefix,
+            "data_dir": folder,
+        }
         self._offset = now - _real_now()
         self._app: App | None = None
         self._name: HeldName | None = None
@@ -88,6 +93,12 @@ class Installation:
         clock = self._app.clock
         clock.offset += max(to - await clock.now(), timedelta())
         self._offset = clock.offset
+        self._wake()
+
+    def _wake(self) -> None:
+        """The timers look at the clock again, now."""
+        assert self._app is not None
+        assert isinstance(self._app.worker, Worker)
         self._app.worker.wake()
 
     async def post(self, event: Mapping[str, object]) -> None:

@@ -1,20 +1,26 @@
-"""The depth of the whole service can fail: what is broken on purpose is seen there, and at no other depth."""
+"""The deeper depths can fail: what is broken on purpose is seen there, and at no depth above."""
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from service.broker import Placed
+from service.broker.kafka import KafkaLog
 from service.channels.caught import CaughtChannel
 from service.channels.contract import ChannelError
+from service.consumers.kafka_shard import KafkaShard
 from service.core.message import Message
+from service.engine import Owner
 from service.messages.render import render
 from service.simulator.judge import Verdict
 from service.simulator.play import Build, play, pure
 from service.store.contract import Commit
 from service.store.redis import RedisStore
-from tests.scenarios.test_scenarios import SCENARIOS, Asked, service
+from tests.scenarios.on_kafka import PARTITIONS
+from tests.scenarios.test_scenarios import ON_KAFKA, SCENARIOS, Asked, kafka, service
 
 pytestmark = pytest.mark.server
 
@@ -26,6 +32,11 @@ SILENT = "an acknowledgement of the old owner does not bind after the hand-over"
 @pytest.fixture
 def whole_service(request: Asked) -> Build:
     return service(request)
+
+
+@pytest.fixture
+def on_kafka(request: Asked) -> Build:
+    return kafka(request)
 
 
 async def verdict_on(promise: str, build: Build) -> Verdict:
@@ -76,6 +87,47 @@ async def test_a_break_fails_at_this_depth_only(break_it, whole_service, monkeyp
 
     assert not (await verdict_on(promise, whole_service)).is_kept
     assert (await verdict_on(promise, pure)).is_kept
+
+
+def accuse_before_kafka_is_read(monkeypatch: pytest.MonkeyPatch) -> str:
+    async def head(_: KafkaShard, owner: Owner) -> str:
+        return owner.position
+
+    monkeypatch.setattr(KafkaShard, "head", head)
+    return WAITED
+
+
+def believe_a_producers_partition(monkeypatch: pytest.MonkeyPatch) -> str:
+    misroute(monkeypatch)
+    monkeypatch.setattr("service.consumers.kafka_records._is_here", lambda *_: True)
+    return SILENT
+
+
+def misroute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The producer's hash is another one: it gives the partitions their turns."""
+    real, turns = KafkaLog.append, itertools.count()
+
+    async def append(self: KafkaLog, placed: list[Placed]) -> None:
+        elsewhere = [one._replace(partition=next(turns) % PARTITIONS) for one in placed]
+        await real(self, [one if one.origin else other for one, other in zip(placed, elsewhere, strict=True)])
+
+    monkeypatch.setattr(KafkaLog, "append", append)
+
+
+class TestOnKafka:
+    pytestmark = ON_KAFKA
+
+    @pytest.mark.parametrize("break_it", [accuse_before_kafka_is_read, believe_a_producers_partition])
+    async def test_a_break_of_kafka_fails_there_only(self, break_it, on_kafka, whole_service, monkeypatch):
+        promise = break_it(monkeypatch)
+
+        assert not (await verdict_on(promise, on_kafka)).is_kept
+        assert (await verdict_on(promise, whole_service)).is_kept
+
+    async def test_a_promise_is_kept_whatever_partition_a_producer_takes(self, on_kafka, monkeypatch):
+        misroute(monkeypatch)
+
+        assert (await verdict_on(SILENT, on_kafka)).is_kept
 
 
 async def test_a_delivery_that_fails_comes_at_its_retry(whole_service, monkeypatch):

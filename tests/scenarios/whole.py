@@ -7,7 +7,7 @@ event log: a depth on another one brings its own installation and its own look a
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,8 +41,15 @@ class WholeStage:
 
     slack = SLACK
 
-    def __init__(self, installation: Installation, unfinished: Unfinished, now: datetime) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        unfinished: Unfinished,
+        now: datetime,
+        shards: Sequence[Shard] = SHARDS,
+    ) -> None:
         self._installation, self._unfinished, self._now = installation, unfinished, now
+        self._shards = shards
 
     async def run_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
@@ -84,7 +91,7 @@ class WholeStage:
         await self._installation.open()
         store = self._installation.store
         messages = [_message(record.value) for record in await store.caught(count=CAUGHT_MAX)]
-        silences = [said for shard in SHARDS for said in await _silences(store, shard)]
+        silences = [said for shard in self._shards for said in await _silences(store, shard)]
         return Story(messages, sorted(silences, key=lambda said: said.at))
 
     async def _finish(self) -> None:

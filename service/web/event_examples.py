@@ -1,0 +1,50 @@
+"""One example of the data of every event type that the door takes, as people find it in the AsyncAPI document.
+
+A test sends each through the door. A new type is one line here.
+"""
+
+EXAMPLES: dict[str, dict[str, object]] = {
+    "deadline.set": {
+        "commitment_id": "c1",
+        "title": "Send the proposal",
+        "owner": "ana",
+        "due_at": "2026-11-27T16:00:00Z",
+        "importance": "high",
+    },
+    "deadline.moved": {"commitment_id": "c1", "due_on": "2026-12-01", "by": "ana", "reason": "legal review"},
+    "deadline.reassigned": {"commitment_id": "c1", "owner": "leo", "by": "dana"},
+    "deadline.progress": {"commitment_id": "c1", "percent": 60, "confidence": 4, "note": "prices are agreed"},
+    "deadline.met": {"commitment_id": "c1", "at": "2026-11-27T11:20:00Z", "by": "ana"},
+    "deadline.cancelled": {"commitment_id": "c1", "reason": "the customer has decided otherwise"},
+    "deadline.reopened": {"commitment_id": "c1", "by": "dana", "reason": "two pages are missing"},
+    "deal.created": {
+        "deal_id": "1",
+        "title": "Acme, 40 seats",
+        "owner": "ana",
+        "amount": "48000.00",
+        "currency": "EUR",
+        "stage": "proposal",
+        "close_on": "2026-12-18",
+        "next_step": "Call the CFO",
+        "next_step_at": "2026-11-26T09:00:00Z",
+    },
+    "deal.updated": {"deal_id": "1", "stage": "negotiation", "close_on": "2027-01-15"},
+    "deal.activity": {"deal_id": "1", "kind": "call", "by": "ana"},
+    "deal.won": {"deal_id": "1", "amount": "52000.00", "currency": "EUR", "helpers": ["leo"]},
+    "deal.lost": {"deal_id": "1", "reason": "price"},
+    "deal.reopened": {"deal_id": "1"},
+    "commitment.acknowledged": {"subject_id": "c1", "by": "ana", "via": "web"},
+    "commitment.snoozed": {"subject_id": "c1", "by": "ana", "until": "2026-11-30T08:00:00Z"},
+    "commitment.help_requested": {
+        "subject_id": "deal/1",
+        "by": "ana",
+        "reason": "I need a price for 200 seats",
+    },
+    "commitment.recommitted": {"subject_id": "c1", "by": "ana", "due_on": "2026-12-03"},
+}
+
+
+def example_of(event_type: str) -> dict[str, object]:
+    """The whole event, as a program sends it."""
+    named = {"specversion": "1.0", "id": f"example-{event_type}", "source": "crm/example", "type": event_type}
+    return {**named, "time": "2026-11-25T09:30:00Z", "data": EXAMPLES[event_type]}
