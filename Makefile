@@ -41,10 +41,10 @@ lint: .venv/.dev ## format, lint, types, imports, dependencies, spelling
 	$(BIN)/codespell
 
 test: machine kafka lint ## everything a merge must pass
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not bench"
 
 test-all: machine kafka lint ## the same with many more examples, and the benches
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench" --hypothesis-profile=thorough
+	$(BIN)/pytest -n 2 --dist loadscope -m "not bench" --hypothesis-profile=thorough
 	$(MAKE) bench
 
 bench: .venv/.dev ## measure, one at a time

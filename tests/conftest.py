@@ -27,6 +27,21 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """All that needs Kafka runs in one worker, so that one broker is enough.
+
+    `xdist_group` would say it, and has no effect since pytest 9.2 (pytest-xdist issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneBroker(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "kafka" if "kafka" in nodeid.lower() else nodeid
+
+    return OneBroker(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Nothing is skipped silently: what this machine lacks is said at the end, in red."""
     # Not above: pytest wants to be the first to import its plug-ins.

@@ -12,7 +12,6 @@ from tests.kafka_server import NO_KAFKA, KafkaServer, has_kafka
 pytestmark = [
     *(pytest.mark.fault, pytest.mark.server, pytest.mark.kafka),
     pytest.mark.timeout(280),
-    pytest.mark.xdist_group("kafka"),
 ]
 
 

@@ -10,7 +10,7 @@ from service.cli.checks.kafka import kafka
 from service.settings.load import load
 from tests.kafka.conftest import CONFIG, PARTITIONS, Installation
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 
 async def findings(installation: Installation, **more: str) -> list[str]:

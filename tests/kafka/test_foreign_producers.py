@@ -18,7 +18,7 @@ from service.store.contract import Shard
 from tests.kafka.conftest import PARTITIONS, Installation, as_json, promise, until
 from tests.kafka_server import JARS
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 SUBJECTS = [f"c{number}" for number in range(8)]
 TOPIC = "deadlines"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.kafka.conftest import PARTITIONS, Installation, promise, until
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 NAMES = [f"c{n}" for n in range(12)]
 

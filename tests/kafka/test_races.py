@@ -13,7 +13,7 @@ from service.engine import Gap, Owner
 from service.store.clock import Clock
 from tests.kafka.conftest import Installation, as_json, elsewhere, promise, until
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 
 async def test_what_was_polled_before_a_rollback_hides_nothing(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.kafka.conftest import Installation, as_json, elsewhere, promise, until
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 
 async def test_an_event_is_decided_and_its_place_is_stored_beside_its_state(installation: Installation):

@@ -38,7 +38,7 @@ STAGES: dict[str, Callable[[Asked], Build]] = {
     "service": service,
     "kafka": kafka,
 }
-ON_KAFKA = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+ON_KAFKA = [pytest.mark.server, pytest.mark.kafka]
 DEPTHS = [
     "pure",
     pytest.param("service", marks=pytest.mark.server),
