@@ -11,9 +11,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 JARS = Path(__file__).parents[1] / ".tools" / "kafka"
 NO_KAFKA = "no Kafka in .tools/kafka, or no java (`make kafka` says what is missing)"
@@ -103,10 +106,22 @@ class KafkaServer:
         lines = "\n".join(f"{name}={value}" for name, value in settings.items())
         (self.folder / f"{node}.properties").write_text(lines + "\n")
 
-    async def _answers(self) -> None:
-        from aiokafka.admin import AIOKafkaAdminClient
-        from aiokafka.errors import KafkaError
+    async def in_sync(self) -> None:
+        """Wait until every copy of every partition is up to date."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=list(self.servers))
+        try:
+            await admin.start()
+            while True:
+                with suppress(KafkaError, OSError):
+                    topics = await admin.describe_topics()
+                    parts = [part for topic in topics for part in topic["partitions"]]
+                    if parts and all(len(part["isr"]) == len(part["replicas"]) for part in parts):
+                        return
+                await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
 
+    async def _answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not all(map(_is_open, self._ports[: len(self.servers)])):
             self._check(deadline)

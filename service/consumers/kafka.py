@@ -38,14 +38,16 @@ class KafkaWorker:
         self._parts = parts = dataclasses.replace(
             parts, beat=self._beat, load=self._load, unload=self._unload
         )
-        # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop.
+        # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop;
+        # below `faststream` it would print past us, and it tells of every batch.
         self._kafka = KafkaBroker(
             list(access.servers),
             client_id=f"followthrough-{name}",
             consumer_only=True,
             security=access.security(),
             apply_types=False,
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("faststream-kafka"),
+            log_level=logging.DEBUG,
         )
         topics = parts.broker.topics
         self.topics = [TopicReader(self._kafka, topic, access.topic(topic), name, parts) for topic in topics]
