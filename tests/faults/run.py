@@ -32,7 +32,7 @@ REPS, MANAGERS = [f"rep{n}" for n in range(8)], {f"rep{n}": f"boss{n % 2}" for n
 BATCH = 200
 # Deadlines lie this far ahead of the event that sets them: some fall due while the service is down.
 AHEAD_S = (6.0, 20.0)
-AHEAD_SLOW_S = (25.0, 40.0)
+AHEAD_SLOW_S = (45.0, 60.0)
 # A `met` accepted this long before the moment must win; nearer, the books do not say which came first.
 SURE_BEFORE_S = 0.5
 QUIET_S, GIVE_UP_S = 8.0, 240.0
