@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from service.broker import Broker, Publication
 from service.broker.kafka import Access, KafkaLog, ensure_topics
-from service.consumers import kafka_topic
+from service.consumers import kafka, kafka_topic
 from service.consumers.kafka import KafkaWorker
 from service.consumers.kafka_shard import KafkaShard, Parts
 from service.core.directory import World
@@ -154,13 +154,16 @@ class Installation:
         topic = next(topic for topic in self.workers[worker].topics if topic.topic == shard.topic)
         return topic.shards[shard.partition]
 
-    async def make_anew(self, topic: str = "deadlines") -> None:
-        """Delete a topic and make it again, as another one of the same name."""
+    async def delete(self, topic: str = "deadlines") -> None:
         async with self._admin() as admin:
             name = self.access.topic(topic)
             await admin.delete_topics([name])
             while name in await admin.list_topics():  # noqa: ASYNC110 - Kafka deletes in its own time.
                 await asyncio.sleep(0.05)
+
+    async def make_anew(self, topic: str = "deadlines") -> None:
+        """Delete a topic, where there is one, and make it again, as another one of the same name."""
+        await self.delete(topic)
         await ensure_topics(self.access, Broker.topics)
 
     async def compress(self, kind: str, topic: str = "deadlines") -> None:
@@ -251,8 +254,10 @@ def elsewhere(bare_id: str) -> int:
 async def installation(
     kafka_server: KafkaServer, valkey_server: Server, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Installation]:
-    # Groups notice a dead member, and we try a fenced shard again, sooner than in service.
+    # Groups notice a dead member, and we try a fenced shard again, and ask Kafka what it does not say, sooner than in
+    # service.
     monkeypatch.setattr(kafka_topic, "SESSION_TIMEOUT_MS", 6_000)
+    monkeypatch.setattr(kafka, "LOOK_EVERY_S", 0.2)
     store = await connect(valkey_server.url, prefix)
     async with AsyncExitStack() as ends:
         ends.push_async_callback(store.close)
