@@ -159,9 +159,16 @@ class KafkaLog:
         later one to that partition would be refused as out of order."""
         if self._producer is producer:
             self._producer = None
-        with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await producer.stop()
+        with contextlib.suppress(KafkaError, OSError):
+            try:
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await producer.stop()
+            except TimeoutError:
+                # It is still flushing, and would go on with that for as long as Kafka is away. Its connections first:
+                # its sender waits for the answers of requests under way.
+                await producer.client.close()
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await producer._sender.close()  # noqa: SLF001 - Nothing public ends what `stop` waits for.
 
     @contextlib.contextmanager
     def _as_down(self) -> Iterator[None]:

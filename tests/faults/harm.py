@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 FROZEN_S = 14.0
 # Kafka gives a member's partitions away after its session of 10 s (consumers/kafka_topic.py).
 SESSION_S = 10.0
+# Mails that have left when a delivery worker is killed in the middle of them.
+DELIVERING = 100
 # A wiped shard is fenced first, and looked at again after a session; a loaded machine needs its time, too.
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 # Long enough for a timer of each commitment to fall due meanwhile; nothing of it may leave.
 SILENT_S = 6.0
 
@@ -41,6 +43,11 @@ async def kill_service(run: "Run") -> None:
 
 async def lose_services(run: "Run") -> None:
     """Kill a worker and, where they run apart, a delivery worker, for good: the others must take all over."""
+
+    async def is_delivering() -> bool:
+        return len(run.sink.mails) >= DELIVERING
+
+    await until(is_delivering)
     for is_worker in (True, False):
         same = [one for one in run.services if one.is_worker is is_worker]
         if len(same) > 1:

@@ -1,7 +1,10 @@
 """What happens to the topics, or to Kafka, while a worker runs, and nobody tells it."""
 
+import asyncio
+
 import pytest
 
+from service.broker import kafka as broker
 from service.consumers import kafka
 from tests.kafka.conftest import Installation, promise, until
 from tests.kafka_server import KafkaServer
@@ -82,3 +85,19 @@ async def test_a_worker_whose_kafka_is_gone_is_not_ready_and_says_so(
     await until(lambda: worker.reasons == [])
     await installation.publish(promise("c1"))
     await installation.has("c1")
+
+
+async def test_a_producer_that_is_given_up_goes_on_with_nothing(
+    installation: Installation, kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+):
+    await installation.publish(promise("c1"))
+    monkeypatch.setattr(broker, "PUBLISH_WITHIN_S", 0.5)
+    kafka_server.freeze()
+    try:
+        with pytest.raises(broker.KafkaDown):
+            await installation.publish(promise("c2"))
+        left = [task for task in asyncio.all_tasks() if "_sender_routine" in repr(task)]
+    finally:
+        kafka_server.thaw()
+
+    assert left == []
