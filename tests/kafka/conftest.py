@@ -46,15 +46,19 @@ class Installation:
     """Topics and keys of its own on the servers all tests share; any number of workers."""
 
     def __init__(self, kafka: KafkaServer, store: RedisStore, prefix: str, ends: AsyncExitStack) -> None:
-        self.access = Access(kafka.servers, topic_prefix=f"{prefix}.", partitions=PARTITIONS)
+        self.use(Access(kafka.servers, topic_prefix=f"{prefix}.", partitions=PARTITIONS))
         self.store, self.prefix, self._ends = store, prefix, ends
-        self.clock, self.log = Clock(store), KafkaLog(self.access)
-        self.broker = Broker(self.log.append, PARTITIONS)
+        self.clock = Clock(store)
         settings = load(CONFIG, os.environ | {"SINK_PORT": "25"})
         contact = settings.service.fallback_contact
         self.world = World(settings.policies, settings.graph, {}, frozenset(settings.channels), contact)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.workers: dict[str, KafkaWorker] = {}
+
+    def use(self, access: Access) -> None:
+        """Another way to the same Kafka; before `start`."""
+        self.access, self.log = access, KafkaLog(access)
+        self.broker = Broker(self.log.append, PARTITIONS)
 
     async def start(self) -> None:
         await self.log.start(Broker.topics)
