@@ -64,7 +64,9 @@ class KafkaServer:
         process.wait(30)
 
     def freeze(self, node: int = 1) -> None:
+        """When it returns, it answers nothing: a signal takes its time on a busy machine."""
         self.processes[node].send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.processes[node].pid, os.WSTOPPED)
 
     def thaw(self, node: int = 1) -> None:
         self.processes[node].send_signal(signal.SIGCONT)

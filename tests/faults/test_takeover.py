@@ -56,7 +56,7 @@ async def test_a_second_host_that_bears_a_live_ones_name_is_refused(
     try:
         await there.launch()
         assert there.process is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             await there.process.wait()
     finally:
         await here.stop()

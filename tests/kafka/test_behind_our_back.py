@@ -67,6 +67,22 @@ async def test_a_topic_made_anew_is_told_from_the_old_one_by_its_id_however_much
     assert (await installation.worker()).reasons == [], "accepted once is accepted"
 
 
+async def test_a_store_wiped_while_the_worker_runs_stops_it_and_nothing_is_decided(
+    installation: Installation,
+):
+    worker = await installation.worker()
+    await installation.publish(promise("c1"))
+    await installation.has("c1")
+    await next(one for one in worker.topics if one.topic == "deadlines").tell_kafka()
+
+    await installation.wipe()
+    [other] = installation.beside("c1", 1)
+    await installation.publish(promise(other))
+
+    await until(lambda: any("the state was wiped" in one for one in worker.reasons))
+    assert await installation.state(other) is None
+
+
 async def test_a_worker_whose_kafka_is_gone_is_not_ready_and_says_so(
     installation: Installation, kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
 ):
