@@ -53,10 +53,17 @@ bench: .venv/.dev ## measure, one at a time
 faults: $(KAFKA) .venv/.dev ## kill and freeze services, stores and brokers under load, on one machine and on Kafka; the books must balance
 	$(BIN)/python -m tests.faults.run --fault service --events 10000 --times 50 --seed 1
 	$(BIN)/python -m tests.faults.run --fault store --events 5000 --times 20 --seed 2
-	$(BIN)/python -m tests.faults.run --kafka --fault service --events 20000 --times 50 --seed 3
+	$(BIN)/python -m tests.faults.run --kafka --split --fault service --events 20000 --times 50 --seed 3
 	$(BIN)/python -m tests.faults.run --kafka --fault frozen --events 4000 --times 8 --seed 4
 	$(BIN)/python -m tests.faults.run --kafka --fault broker --events 4000 --times 10 --seed 5
 	$(BIN)/python -m tests.faults.run --kafka --fault store --events 4000 --times 15 --seed 6
+	$(BIN)/python -m tests.faults.run --kafka --split --fault storm --events 4000 --times 25 --seed 7
+	$(BIN)/python -m tests.faults.run --kafka --split --fault replies --events 4000 --times 40 --seed 8
+	$(BIN)/python -m tests.faults.run --kafka --split --fault rollback --events 4000 --times 10 --seed 9
+	$(BIN)/python -m tests.faults.run --kafka --split --fault wipe --events 4000 --times 1 --seed 10
+	$(BIN)/python -m tests.faults.run --kafka --split --fault cut --events 4000 --times 1 --seed 11
+	$(BIN)/python -m tests.faults.run --kafka --split --fault gone --events 4000 --times 1 --seed 12
+	$(BIN)/python -m tests.faults.run --kafka --split --brokers 3 --fault broker --events 4000 --times 10 --seed 13
 
 golden: .venv/.dev ## rewrite the golden messages; review the diff
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q -k golden

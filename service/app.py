@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.channels import Channels, Outlets
-from service.consumers.names import HeldName
+from service.consumers.names import HeldName, NameLease
 from service.consumers.worker import Worker
 from service.core.directory import World
 from service.core.effects import Owed
@@ -91,6 +91,9 @@ class App:
         """Open the store, pin what is in force, wire the parts. What cannot be started ends the rest, then raises."""
         try:
             self.store = await self._open_store()
+            self._name_lease = NameLease(self.store, self.name)
+            await self._name_lease.take()
+            self._ends.push_async_callback(self._name_lease.release)
             self.clock = Clock(self.store, offset)
             self.fullness = Fullness(self.store, self.metrics)
             await self.fullness.look()
@@ -109,6 +112,7 @@ class App:
         """
         async with asyncio.TaskGroup() as group:
             tending = group.create_task(self._tend())
+            bearing = group.create_task(self._name_lease.keep())
             web = group.create_task(self.web.run())
             engine = group.create_task(self.worker.run()) if self.role in ("all", "worker") else None
             delivery = group.create_task(self._deliver()) if self.role in ("all", "deliver") else None
@@ -123,6 +127,7 @@ class App:
             self.delivery.stop()
             if delivery is not None:
                 await delivery
+            bearing.cancel()
             tending.cancel()
 
     async def _deliver(self) -> None:

@@ -137,6 +137,14 @@ class Owner:
             await self._commit(batch, now, (self.source, self.position, place))
             self.offsets |= {**batch.origins, self.source: place}
 
+    async def stand_at(self, place: str, marks: dict[str, str], now: datetime) -> None:
+        """Remember where reading begins, and `marks` beside it, before anything was decided."""
+        async with self._lock:
+            batch = Batch(self.shard.topic, self._worlds.current)
+            batch.origins = marks
+            await self._commit(batch, now, (self.source, self.position, place))
+            self.offsets |= {**marks, self.source: place}
+
     async def fire(self, until_ms: int, now: datetime, limit: int) -> int:
         """Fire what was due at `until_ms`, at most `limit` subjects; returns how many. Nothing is popped before its
         effect is stored: a crash anywhere fires again from the same state, with the same due time."""

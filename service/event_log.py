@@ -24,8 +24,8 @@ async def open_broker(service: ServiceSettings, store: Store) -> AsyncIterator[B
 
     from service.broker.kafka import Access, KafkaDown, KafkaLog, KafkaUnfit
 
-    kafka = KafkaLog(Access.of(service))
     try:
+        kafka = KafkaLog(Access.of(service))
         await kafka.start(Broker.topics)
     except KafkaDown as error:
         raise StoreDown(str(error)) from error

@@ -11,13 +11,17 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 JARS = Path(__file__).parents[1] / ".tools" / "kafka"
 NO_KAFKA = "no Kafka in .tools/kafka, or no java (`make kafka` says what is missing)"
 START_TIMEOUT_S = 90.0
+USER, PASSWORD = "followthrough", "right"
 # A broker for tests: small, and quick to start rather than quick to run.
 _JAVA = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
@@ -25,17 +29,23 @@ _JAVA = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:aut
 class KafkaServer:
     """`brokers` combined brokers and controllers; `url` is what `event_log` takes."""
 
-    def __init__(self, brokers: int = 1, **settings: str) -> None:
+    def __init__(self, brokers: int = 1, pem: Path | None = None, **settings: str) -> None:
+        """`pem` holds a key and its certificate: then there are a TLS door and one that asks for a password as well."""
         self.folder = Path(tempfile.mkdtemp(prefix="ft-kafka-"))
         # Its first letter is ours: one id in 64 begins with a hyphen, and is taken for an option.
         self._cluster = "F" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        self._ports = _free_ports(2 * brokers)
+        self._ports = _free_ports(2 * brokers + (2 if pem else 0))
+        if pem is not None:
+            self.tls, self.sasl = (f"127.0.0.1:{port}" for port in self._ports[-2:])
+            settings = _secured(pem, self._ports[:2], *self._ports[-2:]) | settings
         self._settings, self.processes = settings, dict[int, subprocess.Popen[bytes]]()
         self.servers = tuple(f"127.0.0.1:{port}" for port in self._ports[:brokers])
         self.url = f"kafka://{','.join(self.servers)}"
         for node in range(1, brokers + 1):
             self._write(node, brokers)
-            formatting = self._java(node, "kafka.tools.StorageTool", "format", "-t", self._cluster, "-c")
+            users = ["-S", f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"] if pem else []
+            tool = "kafka.tools.StorageTool", "format"
+            formatting = self._java(node, *tool, "-t", self._cluster, *users, "-c")
             assert formatting.wait(60) == 0, self.log()
 
     def start(self) -> "KafkaServer":
@@ -54,7 +64,9 @@ class KafkaServer:
         process.wait(30)
 
     def freeze(self, node: int = 1) -> None:
+        """When it returns, it answers nothing: a signal takes its time on a busy machine."""
         self.processes[node].send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.processes[node].pid, os.WSTOPPED)
 
     def thaw(self, node: int = 1) -> None:
         self.processes[node].send_signal(signal.SIGCONT)
@@ -103,10 +115,22 @@ class KafkaServer:
         lines = "\n".join(f"{name}={value}" for name, value in settings.items())
         (self.folder / f"{node}.properties").write_text(lines + "\n")
 
-    async def _answers(self) -> None:
-        from aiokafka.admin import AIOKafkaAdminClient
-        from aiokafka.errors import KafkaError
+    async def in_sync(self) -> None:
+        """Wait until every copy of every partition is up to date."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=list(self.servers))
+        try:
+            await admin.start()
+            while True:
+                with suppress(KafkaError, OSError):
+                    topics = await admin.describe_topics()
+                    parts = [part for topic in topics for part in topic["partitions"]]
+                    if parts and all(len(part["isr"]) == len(part["replicas"]) for part in parts):
+                        return
+                await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
 
+    async def _answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not all(map(_is_open, self._ports[: len(self.servers)])):
             self._check(deadline)
@@ -128,6 +152,28 @@ class KafkaServer:
         dead = [node for node, process in self.processes.items() if process.poll() is not None]
         if dead or time.monotonic() > deadline:
             raise AssertionError(f"Kafka did not start:\n{self.log()}")
+
+
+def _secured(pem: Path, plain: list[int], tls: int, sasl: int) -> dict[str, str]:
+    broker, controller = plain
+    sasl_of, module = "listener.name.door.", "org.apache.kafka.common.security"
+    return {
+        "listeners": ",".join(
+            [
+                f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+                f"SSL://127.0.0.1:{tls},DOOR://127.0.0.1:{sasl}",
+            ]
+        ),
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker},SSL://127.0.0.1:{tls},DOOR://127.0.0.1:{sasl}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,DOOR:SASL_SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(pem),
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+        f"{sasl_of}plain.sasl.jaas.config": (
+            f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+        ),
+        f"{sasl_of}scram-sha-256.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+    }
 
 
 def _is_open(port: int) -> bool:

@@ -7,7 +7,7 @@ producer and is checked like anything from outside.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from service.broker import Placed
+from service.broker.refusal import why_refused
 from service.settings.service import ServiceSettings
 
 ADMITTED, ORIGIN = "ft-admitted", "ft-origin"
@@ -32,6 +33,10 @@ RETENTION_MS = 7 * 24 * 3600 * 1000
 
 class KafkaDown(Exception):
     """Kafka cannot be reached, or did not take a record: it may be there all the same. Try again later."""
+
+
+class KafkaRefused(KafkaDown):
+    """Kafka is there and does not take us, or we do not trust it. The text names the setting."""
 
 
 class KafkaUnfit(Exception):
@@ -54,7 +59,10 @@ class Access:
     @classmethod
     def of(cls, service: ServiceSettings) -> "Access":
         kafka = service.kafka
-        tls = ssl.create_default_context(cafile=kafka.ca_path) if kafka.tls else None
+        try:
+            tls = ssl.create_default_context(cafile=kafka.ca_path) if kafka.tls else None
+        except OSError as error:  # a file that holds no certificate is one, too
+            raise KafkaUnfit(f"kafka.ca_path: {kafka.ca_path} cannot be used: {error}") from error
         return cls(
             service.kafka_servers,
             kafka.topic_prefix,
@@ -104,7 +112,7 @@ class KafkaLog:
 
     async def start(self, topics: Sequence[str]) -> None:
         """Connect; create the topics that are missing, and refuse one whose partitions are not as configured."""
-        with self._as_down():
+        async with _as_down(self.access):
             await ensure_topics(self.access, topics)
             await self._connected()
 
@@ -112,7 +120,7 @@ class KafkaLog:
         """Returns when every record is durable. Raises KafkaDown; then some of them may be."""
         producer, sent = None, list[asyncio.Future[object]]()
         try:
-            with self._as_down():
+            async with _as_down(self.access):
                 async with asyncio.timeout(PUBLISH_WITHIN_S):
                     producer = await self._connected()
                     for one in placed:
@@ -159,16 +167,27 @@ class KafkaLog:
         later one to that partition would be refused as out of order."""
         if self._producer is producer:
             self._producer = None
-        with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await producer.stop()
+        with contextlib.suppress(KafkaError, OSError):
+            try:
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await producer.stop()
+            except TimeoutError:
+                # It is still flushing, and would go on with that for as long as Kafka is away. Its connections first:
+                # its sender waits for the answers of requests under way.
+                await producer.client.close()
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await producer._sender.close()  # noqa: SLF001 - Nothing public ends what `stop` waits for.
 
-    @contextlib.contextmanager
-    def _as_down(self) -> Iterator[None]:
-        try:
-            yield
-        except (KafkaError, OSError) as error:  # a timeout is an OSError, too
-            raise KafkaDown(f"Kafka at {', '.join(self.access.servers)} cannot be used: {error!r}") from error
+
+@contextlib.asynccontextmanager
+async def _as_down(access: Access) -> AsyncIterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as error:  # a timeout is an OSError, too
+        where = f"Kafka at {', '.join(access.servers)}"
+        if (access.tls or access.mechanism) and (why := await why_refused(access.client())):
+            raise KafkaRefused(f"{where} and we do not agree: {why}") from error
+        raise KafkaDown(f"{where} cannot be used: {error!r}") from error
 
 
 async def ensure_topics(access: Access, topics: Sequence[str]) -> None:
@@ -202,11 +221,8 @@ async def ensure_topics(access: Access, topics: Sequence[str]) -> None:
 
 async def partition_counts(access: Access) -> dict[str, int]:
     """The number of partitions of every topic there is. Raises KafkaDown."""
-    try:
-        async with _admin(access) as admin:
-            return await _counts(admin)
-    except (KafkaError, OSError) as error:
-        raise KafkaDown(f"Kafka at {', '.join(access.servers)} cannot be used: {error!r}") from error
+    async with _as_down(access), _admin(access) as admin:
+        return await _counts(admin)
 
 
 async def _counts(admin: AIOKafkaAdminClient) -> dict[str, int]:

@@ -24,6 +24,10 @@ from service.telemetry.logs import get_log
 log = get_log()
 
 TELL_KAFKA_EVERY_S = 5.0
+LOOK_EVERY_S = 5.0
+LOOK_WITHIN_S = 5.0
+# Two looks in a row failed: nobody who sends us events should believe that they are decided now.
+SILENT_AFTER_S = 15.0
 TRIM_EVERY_S = 3600.0
 TRIM_FIRST_AFTER_S = 60.0
 
@@ -38,14 +42,16 @@ class KafkaWorker:
         self._parts = parts = dataclasses.replace(
             parts, beat=self._beat, load=self._load, unload=self._unload
         )
-        # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop.
+        # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop;
+        # below `faststream` it would print past us, and it tells of every batch.
         self._kafka = KafkaBroker(
             list(access.servers),
             client_id=f"followthrough-{name}",
             consumer_only=True,
             security=access.security(),
             apply_types=False,
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("faststream-kafka"),
+            log_level=logging.DEBUG,
         )
         topics = parts.broker.topics
         self.topics = [TopicReader(self._kafka, topic, access.topic(topic), name, parts) for topic in topics]
@@ -75,6 +81,14 @@ class KafkaWorker:
         """What keeps it from its work, in plain sentences."""
         if not self.is_running:
             return ["it is connecting to Kafka"]
+        silent = [one for one in self.topics if time.monotonic() - one.heard_at > SILENT_AFTER_S]
+        if silent:
+            age_s = time.monotonic() - min(one.heard_at for one in silent)
+            topics = ", ".join(one.topic for one in silent)
+            return [f"Kafka has not answered for {age_s:.0f} s (asked for {topics})"]
+        gone = [f"the topic {one.kafka_topic} was deleted" for one in self.topics if one.is_gone]
+        if gone:
+            return gone
         stopped = [f"{shard}: {why}" for shard, why in self._parts.stopped.items()]
         return stopped + ([f"loading {', '.join(map(str, self.loading))}"] if self.loading else [])
 
@@ -93,10 +107,14 @@ class KafkaWorker:
             await self._kafka.connect()
             # Together: `start` of the broker joins one group after the other, and each waits for a heartbeat of others.
             await asyncio.gather(*(topic.subscriber.start() for topic in self.topics))
+            for topic in self.topics:
+                topic.heard_at = time.monotonic()
             self.is_running = True
             self.begun.set()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tell_kafka())
+                for topic in self.topics:
+                    group.create_task(self._look(topic))
                 group.create_task(self._trim())
                 group.create_task(self._timers.run())
         finally:
@@ -147,6 +165,13 @@ class KafkaWorker:
             for topic in self.topics:
                 with contextlib.suppress(KafkaError):  # a rebalance, or Kafka is away: the next one will do
                     await topic.tell_kafka()
+
+    async def _look(self, topic: TopicReader) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.suppress(KafkaError, OSError):  # a timeout is an OSError, too
+                async with asyncio.timeout(LOOK_WITHIN_S):
+                    await topic.look()
 
     async def _trim(self) -> None:
         """Nothing grows for ever: old log entries and dead letters go after their time."""

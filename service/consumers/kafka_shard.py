@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from service.broker import Broker
+from service.broker.topic_id import topic_id
 from service.consumers.kafka_records import read_record
 from service.consumers.reading import IdOfEmail, publish_all
 from service.consumers.timers import LogDown
@@ -31,6 +32,8 @@ from service.worlds import Worlds
 log = get_log()
 
 SOURCE = "kafka"
+# Beside the place: which topic it is a place in. No origin of a forwarded record is written so.
+TOPIC_ID = "kafka@topic"
 # Two batches: the next one lies ready while the first is being committed.
 BATCHES_MAX = 2
 # The reader of the topic waits this long for room; then it leaves this partition alone and reads the others.
@@ -151,9 +154,12 @@ class KafkaShard:
         parts = self._parts
         owned = await parts.store.acquire(self.shard, parts.broker.partitions)
         owner = Owner(parts.store, owned, parts.worlds, parts.metrics, SOURCE)
-        self._first, lost = await self._start(owner)
+        found = await topic_id(self._consumer, self._partition.topic) or ""
+        self._first, lost = await self._start(owner, found)
         if lost:
             await owner.skip_to(str(self._first), lost, await parts.clock.now())
+        if found and owner.offsets.get(TOPIC_ID) != found:
+            await owner.stand_at(str(self._first), {TOPIC_ID: found}, await parts.clock.now())
         await owner.start()
         if self.is_over:
             return
@@ -171,7 +177,7 @@ class KafkaShard:
             self.owner = None
             self._pause()
 
-    async def _start(self, owner: Owner) -> tuple[int, str]:
+    async def _start(self, owner: Owner, found: str) -> tuple[int, str]:
         """The offset to read from, after making sure that the store and Kafka speak of the same history; and what was
         lost, where a person has accepted that."""
         first = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
@@ -185,6 +191,8 @@ class KafkaShard:
                 f"the store knows nothing of it, and Kafka says that {committed} records were decided: the state "
                 "was wiped, or this is another store"
             )
+        elif found and found != owner.offsets.get(TOPIC_ID, found):
+            lost = f"{stored} records were decided, and the topic was made anew since: it is another topic"
         elif int(stored) < first:
             lost = f"records {stored} to {first - 1} are gone from the topic and were never decided"
         elif int(stored) > end:
@@ -198,6 +206,16 @@ class KafkaShard:
 
     def _stored(self, owner: Owner) -> int:
         return int(owner.offsets.get(SOURCE, self._first))
+
+    def seen(self, first: int, found: str) -> None:
+        """Kafka says where the partition begins now, and which topic it is; where that does not fit, begin again."""
+        if self.owner is None:
+            return
+        if found and found != self.owner.offsets.get(TOPIC_ID):
+            self._end = _WasReset("it is another topic than the one we stand in")
+        elif first > self._next:
+            self._end = _WasReset(f"records from {self._next} on are gone, the topic begins at {first}")
+        self._given.set()
 
     def fenced(self, owner: Owner) -> None:
         """Somebody else has taken the shard while a timer fired: the next batch would find out, this is sooner."""
@@ -214,6 +232,9 @@ class KafkaShard:
             async with asyncio.timeout(HEAD_WITHIN_S):
                 end = (await self._consumer.end_offsets([self._partition]))[self._partition]
                 is_read = not self._batches and await self._consumer.position(self._partition) >= end
+                if is_read and self._next < end:  # passed over, or cut off?
+                    first = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
+                    is_read = first <= self._next
         except (KafkaError, OSError, TimeoutError) as error:
             since = self._unreadable_since = self._unreadable_since or time.monotonic()
             if time.monotonic() - since < ACCUSE_HOLD_S:

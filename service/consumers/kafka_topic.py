@@ -6,6 +6,7 @@ stays paused until its shard is loaded and the consumer stands at the stored pla
 """
 
 import asyncio
+import time
 from itertools import groupby
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -14,6 +15,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
+from service.broker.topic_id import topic_id
 from service.consumers.kafka_shard import KafkaShard, Parts
 from service.engine import BATCH_MAX
 from service.store.contract import Shard
@@ -37,9 +39,11 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     """Reads one topic into the shards that are assigned."""
 
     def __init__(self, kafka: KafkaBroker, topic: str, kafka_topic: str, name: str, parts: Parts) -> None:
-        self.topic, self._parts = topic, parts
+        self.topic, self.kafka_topic, self._parts = topic, kafka_topic, parts
         self.shards: dict[int, KafkaShard] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self.heard_at = time.monotonic()  # when Kafka last answered for this topic
+        self.is_gone = False  # somebody deleted it
         self.subscriber = kafka.subscriber(
             kafka_topic,
             batch=True,
@@ -99,10 +103,22 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         if tasks:
             await asyncio.wait(tasks, timeout=HAND_OVER_WITHIN_S)
 
+    async def look(self) -> None:
+        """Ask Kafka what it tells nobody by itself: that records were cut off, or that the topic was made anew. What
+        a consumer reads of either looks like any other record."""
+        shards, name = dict(self.shards), self.kafka_topic
+        found = await topic_id(self.consumer, name)
+        self.is_gone = found is None
+        if found is not None and shards:
+            places = [TopicPartition(name, partition) for partition in shards]
+            for place, first in (await self.consumer.beginning_offsets(places)).items():
+                shards[place.partition].seen(first, found)
+        self.heard_at = time.monotonic()
+
     async def tell_kafka(self) -> None:
         """A lazy copy of our places, for tools that show lag and for the check that the state was not wiped."""
         places = {
-            TopicPartition(self.subscriber.topic_names_for_subscribe[0], partition): position
+            TopicPartition(self.kafka_topic, partition): position
             for partition, shard in self.shards.items()
             if (position := shard.position) is not None and position > 0
         }

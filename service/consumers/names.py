@@ -1,9 +1,12 @@
 """A worker's name is stable over restarts, so that it finishes what it held when it died; and never two bear it.
 
-The name is held by a file lock in the data folder, which the kernel frees whatever way the process ends. The file
-says which holder wrote it last: once we have the lock that one is dead, and its lease need not be waited for.
+On one host it is held by a file lock in the data folder, which the kernel frees whatever way the process ends. The file
+says which holder wrote it last: once we have the lock that one is dead, and its lease need not be waited for. Between
+hosts it is held by a lease in the store, which a dead process stops renewing.
 """
 
+import asyncio
+import contextlib
 import fcntl
 import os
 import secrets
@@ -11,9 +14,19 @@ import socket
 import time
 from pathlib import Path
 
+from service.store.contract import Store, StoreDown
+from service.telemetry.logs import get_log
+
+log = get_log()
+
 # A process that is being replaced may still be ending.
 WAIT_S = 4.0
 _POLL_S = 0.1
+# A name is free so long after its bearer was last heard of; renewed four times as often.
+NAME_LEASE_MS = 4000
+RENEW_EVERY_S = 1.0
+# Who still holds it after a whole lease and a renewal lives: a rollback of the store may bring a dead one back.
+_LIVES_AFTER_S = NAME_LEASE_MS / 1000 + RENEW_EVERY_S
 SLOTS_MAX = 64
 
 
@@ -65,6 +78,41 @@ class HeldName:
         os.pwrite(descriptor, f"{self.holder}\n".encode(), 0)
         self._descriptor = descriptor
         return True
+
+
+class NameLease:
+    """The name in the store: `take` it, `keep` it until cancelled, then `release` it."""
+
+    def __init__(self, store: Store, name: HeldName) -> None:
+        self._store, self._name = store, name
+
+    async def take(self) -> None:
+        """Wait for the lease of a bearer that died elsewhere; NameTaken when that one lives."""
+        if self._name.predecessor:
+            await self._store.release(self._name.predecessor, self._name.value)
+        await self._renewed(_POLL_S)
+
+    async def keep(self) -> None:
+        """Raises NameTaken when another process bears the name: we slept past our lease."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                await self._renewed(RENEW_EVERY_S)
+            except StoreDown as error:
+                log.warning("store_down", error=str(error))
+
+    async def release(self) -> None:
+        with contextlib.suppress(StoreDown):  # it ends by itself
+            await self._store.release(self._name.holder, self._name.value)
+
+    async def _renewed(self, again_after_s: float) -> None:
+        name, deadline = self._name, time.monotonic() + _LIVES_AFTER_S
+        while not await self._store.lease(name.holder, NAME_LEASE_MS, name.value):
+            if time.monotonic() > deadline:
+                raise NameTaken(
+                    f"a live process elsewhere is called {name.value}; give this one another --name"
+                )
+            await asyncio.sleep(again_after_s)
 
 
 def running(data_dir: Path) -> dict[str, int]:

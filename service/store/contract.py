@@ -208,10 +208,11 @@ class Store(Protocol):
     async def caught(self, after: str = "0", count: int = 200, block_ms: int = 0) -> list[Record]:
         """Caught messages in order."""
 
-    async def lease(self, holder: str, for_ms: int) -> bool:
-        """Take or renew the lease of the one process that owns the shards; False while another holds it."""
+    async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
+        """Take or renew the lease of the one process that owns the shards, or that bears the worker's `name`; False
+        while another holds it."""
 
-    async def release(self, holder: str) -> None:
+    async def release(self, holder: str, name: str = "") -> None:
         """Give the lease up, if `holder` has it."""
 
     async def close(self) -> None:

@@ -61,6 +61,7 @@ KEYS = (
     Row("template:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("caught", "stream", "none: newest 1,000", "catch", "caught"),
     Row("lease", "string", "seconds", "lease", "lease"),
+    Row("worker:<name>", "string", "seconds", "lease", "lease"),
 )
 
 PINNED_KINDS = ("policy", "graph", "template")
@@ -104,9 +105,8 @@ class Keys:
     def caught(self) -> str:
         return f"{self.prefix}:caught"
 
-    @cached_property
-    def lease(self) -> str:
-        return f"{self.prefix}:lease"
+    def lease(self, name: str) -> str:
+        return f"{self.prefix}:worker:{name}" if name else f"{self.prefix}:lease"
 
     def row_of(self, key: str) -> Row | None:
         """The row of the list that `key` belongs to; None means that the key is not ours, or was forgotten here."""

@@ -26,7 +26,7 @@ class _Room:
         self.shelves: dict[Shard, Shelf] = {}
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
-        self.lease: tuple[str, int] = ("", 0)
+        self.leases: dict[str, tuple[str, int]] = {}
         self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
 
@@ -281,16 +281,16 @@ class MemoryStore:
     async def caught(self, after: str = "0", count: int = 200, block_ms: int = 0) -> list[Record]:
         return await self._sooner_or_later(lambda: _records(self._room.caught.after(after), count), block_ms)
 
-    async def lease(self, holder: str, for_ms: int) -> bool:
-        held_by, until_ms = self._room.lease
+    async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
+        held_by, until_ms = self._room.leases.get(name, (holder, 0))
         if held_by != holder and until_ms > self._ms():
             return False
-        self._room.lease = (holder, self._ms() + for_ms)
+        self._room.leases[name] = (holder, self._ms() + for_ms)
         return True
 
-    async def release(self, holder: str) -> None:
-        if self._room.lease[0] == holder:
-            self._room.lease = ("", 0)
+    async def release(self, holder: str, name: str = "") -> None:
+        if name in self._room.leases and self._room.leases[name][0] == holder:
+            del self._room.leases[name]
 
     # -- waiting -----------------------------------------------------------------------------------------
     def _shelf(self, shard: Shard) -> Shelf:

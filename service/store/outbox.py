@@ -17,6 +17,8 @@ _SETTLE, _RETRIES = Script("settle.lua"), Script("retries.lua")
 
 # Four times the total send deadline of 30 s (design §7): a worker that is merely slow keeps its entries.
 CLAIM_IDLE_MS = 120_000
+# Looks at what dead workers hold, in that time: every 4 s.
+SWEEPS = 30
 # How many retries one call moves back, a shard: a burst after an outage must not starve what is new.
 _RETRIES_MAX = 100
 
@@ -96,9 +98,9 @@ class Outbox:
             await self._take(shard, entries, taken)
 
     async def _abandoned(self, shards: list[Shard], worker: str, count: int, taken: list[Entry]) -> None:
-        """Look at what others hold too long; a tenth of the limit between two looks is often enough."""
+        """Look at what others hold too long; the promise is the limit and five seconds, hence so often."""
         now = time.monotonic()
-        if now < self._swept_at + self._idle_ms / 10_000 and not any(self._cursors.values()):
+        if now < self._swept_at + self._idle_ms / 1000 / SWEEPS and not any(self._cursors.values()):
             return
         self._swept_at = now
         self._held = {entry: until for entry, until in self._held.items() if until > now}

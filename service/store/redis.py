@@ -224,11 +224,11 @@ class RedisStore:
         found = await self._xread([self._keys.caught.encode()], [after], count, block_ms)
         return _records(found[0][1]) if found else []
 
-    async def lease(self, holder: str, for_ms: int) -> bool:
-        return bool(await self._wire.script(_LEASE, [self._keys.lease], [holder, for_ms]))
+    async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
+        return bool(await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, for_ms]))
 
-    async def release(self, holder: str) -> None:
-        await self._wire.script(_LEASE, [self._keys.lease], [holder, 0])
+    async def release(self, holder: str, name: str = "") -> None:
+        await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, 0])
 
     async def _xread(self, keys: Sequence[bytes], after: Sequence[str], count: int, block_ms: int) -> Any:
         if block_ms <= 0:

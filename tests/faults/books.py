@@ -48,6 +48,7 @@ class Verdict:
     unexpected: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     duplicates: int = 0
+    latest_s: float = 0.0  # of the mails whose time the policy names, the one that came longest after it
 
     @property
     def is_clean(self) -> bool:
@@ -56,7 +57,8 @@ class Verdict:
     def __str__(self) -> str:
         return (
             f"accepted {self.accepted}, received {self.received}: lost {len(self.lost)}, early {len(self.early)}, "
-            f"unexpected {len(self.unexpected)}, differing keys {len(self.differing)}, duplicates {self.duplicates}"
+            f"unexpected {len(self.unexpected)}, differing keys {len(self.differing)}, "
+            f"duplicates {self.duplicates}, latest {self.latest_s:.1f} s"
         )
 
 
@@ -89,8 +91,11 @@ def judge(accepted: list[Accepted], received: list[Received], managers: dict[str
             verdict.unexpected.append(name)
             continue
         offset = {**ALLOWED_OPEN, **ALLOWED_MET, "resolved": None}[template]
-        if offset is not None and min(mail.at for mail in mails) < entry.due_at + offset:
-            verdict.early.append(name)
+        if offset is not None:
+            after_s = min(mail.at for mail in mails) - (entry.due_at + offset)
+            verdict.latest_s = max(verdict.latest_s, after_s)
+            if after_s < 0:
+                verdict.early.append(name)
         if len({(mail.key, mail.body) for mail in mails}) > 1:
             verdict.differing.append(name)
         verdict.duplicates += len(mails) - 1

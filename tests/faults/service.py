@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -15,10 +17,10 @@ CONFIG = Path(__file__).parent / "config"
 
 
 class Service:
-    """`followthrough run` of the fault run's configuration, with a name and a port of its own."""
+    """`followthrough run` of the fault run's configuration, with a name, a role and a port of its own."""
 
-    def __init__(self, folder: Path, name: str, settings: dict[str, str]) -> None:
-        self.folder, self.name, self._settings = folder, name, settings
+    def __init__(self, folder: Path, name: str, settings: dict[str, str], role: str = "all") -> None:
+        self.folder, self.name, self.role, self._settings = folder, name, role, settings
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -26,8 +28,17 @@ class Service:
         self.process: asyncio.subprocess.Process | None = None
         self.recoveries: list[float] = []
 
-    async def start(self, role: str = "owner") -> None:
-        """Start it and wait until it answers ready, in this role."""
+    @property
+    def is_worker(self) -> bool:
+        return self.role in ("all", "worker")
+
+    async def start(self, as_: str = "", *, accepts_loss: bool = False) -> None:
+        """Start it and wait until it answers ready: as this (owner, standby), by default what its role is for."""
+        await self.launch(accepts_loss=accepts_loss)
+        await self.is_now(as_ or ("owner" if self.is_worker else self.role))
+        self.recoveries.append(time.monotonic() - self.began)
+
+    async def launch(self, *, accepts_loss: bool = False) -> None:
         own = {
             "FOLLOWTHROUGH_DATA_DIR": str(self.folder / "data"),
             "FOLLOWTHROUGH_WEB__LISTEN": f"127.0.0.1:{self.port}",
@@ -41,16 +52,14 @@ class Service:
             str(CONFIG),
             "--log-level",
             "warning",
-            "--name",
-            self.name,
+            *("--name", self.name, "--role", self.role),
+            *(["--accept-state-loss"] if accepts_loss else []),
         )
-        began = time.monotonic()
+        self.began = time.monotonic()
         with (self.folder / "service.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, env=os.environ | self._settings | own, stdout=log, stderr=log
+                sys.executable, *arguments, env=os.environ | own | self._settings, stdout=log, stderr=log
             )
-        await self.is_now(role)
-        self.recoveries.append(time.monotonic() - began)
 
     async def is_now(self, role: str) -> None:
         """Wait until it answers ready in this role."""
@@ -61,12 +70,26 @@ class Service:
                 await asyncio.sleep(0.02)
 
     async def _is_ready(self, http: aiohttp.ClientSession, role: str) -> bool:
+        told = await self._readiness(http)
+        return told.get("status") == "ready" and told["role"] == role
+
+    async def _readiness(self, http: aiohttp.ClientSession) -> dict[str, Any]:
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
             async with http.get(
-                f"{self.url}/health/ready", timeout=aiohttp.ClientTimeout(total=1)
+                f"{self.url}/health/ready", timeout=aiohttp.ClientTimeout(total=2)
             ) as response:
-                return response.status == 200 and (await response.json())["role"] == role
-        return False
+                return dict(await response.json())
+        return {}
+
+    async def reasons(self) -> list[str]:
+        """Why it is not ready."""
+        async with aiohttp.ClientSession() as http:
+            return [str(reason) for reason in (await self._readiness(http)).get("reasons", [])]
+
+    async def shards_owned(self) -> int:
+        async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as response:
+            found = re.search(r"^followthrough_shards_owned (\S+)", await response.text(), re.MULTILINE)
+        return int(float(found.group(1))) if found else 0
 
     async def kill(self) -> None:
         assert self.process is not None

@@ -36,7 +36,7 @@ async def test_nothing_is_lost_early_or_new_when_replies_of_the_store_are_cut(
 ) -> None:
     server = make_server()
 
-    this, verdict = await run(Plan("replies", events=400, times=8, seed=13), tmp_path, server.socket)
+    this, verdict = await run(Plan("replies", events=400, times=8, seed=13), tmp_path, server)
 
     assert this.proxy is not None
     assert this.proxy.replies_cut > 0

@@ -1,13 +1,14 @@
 """The same on Kafka, with two services that share the shards; the long runs are `make faults`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.run import Plan, run
+from tests.faults.run import AHEAD_SLOW_S, Plan, run
 from tests.faults.test_faults import DELIVERY_CONCURRENCY
 from tests.kafka_server import NO_KAFKA, KafkaServer, has_kafka
+from tests.servers import Server
 
 pytestmark = [
     *(pytest.mark.fault, pytest.mark.server, pytest.mark.kafka),
@@ -38,7 +39,9 @@ async def test_nothing_is_lost_early_or_new_when_workers_are_killed(
 async def test_a_worker_that_slept_past_its_session_wakes_as_a_zombie_and_harms_nobody(
     tmp_path: Path, kafka_server: KafkaServer
 ) -> None:
-    this, verdict = await run(Plan("frozen", events=300, times=1, seed=22), tmp_path, kafka=kafka_server)
+    this, verdict = await run(
+        Plan("frozen", events=300, times=1, seed=22, ahead=AHEAD_SLOW_S), tmp_path, kafka=kafka_server
+    )
 
     assert this.faults_done == 1
     assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
@@ -48,8 +51,25 @@ async def test_a_worker_that_slept_past_its_session_wakes_as_a_zombie_and_harms_
 async def test_nothing_is_lost_early_or_new_when_the_broker_is_killed(
     tmp_path: Path, own_kafka: KafkaServer
 ) -> None:
-    this, verdict = await run(Plan("broker", events=300, times=1, seed=23), tmp_path, kafka=own_kafka)
+    this, verdict = await run(
+        Plan("broker", events=300, times=1, seed=23, ahead=AHEAD_SLOW_S), tmp_path, kafka=own_kafka
+    )
 
     assert this.faults_done == 1
     assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
     assert verdict.duplicates == 0
+    # FastStream's own logger would print two coloured lines for each batch, past ours.
+    assert "Received" not in this.services[0].log()
+
+
+async def test_nothing_is_lost_early_or_new_when_the_store_falls_back_while_roles_run_apart(
+    tmp_path: Path, kafka_server: KafkaServer, make_server: Callable[..., Server]
+) -> None:
+    plan = Plan("rollback", events=300, times=2, seed=24, is_split=True, ahead=AHEAD_SLOW_S)
+
+    this, verdict = await run(plan, tmp_path, make_server(), kafka_server)
+
+    assert this.faults_done == 2
+    assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
+    # What had left within the lost seconds leaves again, under the same key.
+    assert "rolled_back" in this.services[0].log()

@@ -1,6 +1,7 @@
 """Two services on one data folder: one owns the shards, the other stands by until the first is gone."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.channels.sink import Sink
 from tests.faults.run import Plan, Run
 from tests.faults.service import Service
 from tests.faults.test_faults import DELIVERY_CONCURRENCY
+from tests.servers import Server
 
 pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.timeout(280)]
 
@@ -41,3 +43,23 @@ async def test_a_standby_takes_over_within_seconds_and_nothing_is_lost_or_new(tm
     assert verdict.accepted > 200
     assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
     assert verdict.duplicates <= DELIVERY_CONCURRENCY
+
+
+async def test_a_second_host_that_bears_a_live_ones_name_is_refused(
+    tmp_path: Path, make_server: Callable[..., Server]
+) -> None:
+    settings = {"SINK_PORT": "25", "REDIS_URL": make_server().url}
+    here, there = (Service(tmp_path / host, "w1", settings) for host in ("here", "there"))
+    for one in (here, there):
+        one.folder.mkdir()
+    await here.start()
+    try:
+        await there.launch()
+        assert there.process is not None
+        async with asyncio.timeout(200):
+            await there.process.wait()
+    finally:
+        await here.stop()
+
+    assert "a live process elsewhere is called w1" in there.log()
+    assert there.process.returncode == 2

@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from service.broker import Broker, Publication
 from service.broker.kafka import Access, KafkaLog, ensure_topics
-from service.consumers import kafka_topic
+from service.consumers import kafka, kafka_topic
 from service.consumers.kafka import KafkaWorker
 from service.consumers.kafka_shard import KafkaShard, Parts
 from service.core.directory import World
@@ -46,15 +46,19 @@ class Installation:
     """Topics and keys of its own on the servers all tests share; any number of workers."""
 
     def __init__(self, kafka: KafkaServer, store: RedisStore, prefix: str, ends: AsyncExitStack) -> None:
-        self.access = Access(kafka.servers, topic_prefix=f"{prefix}.", partitions=PARTITIONS)
+        self.use(Access(kafka.servers, topic_prefix=f"{prefix}.", partitions=PARTITIONS))
         self.store, self.prefix, self._ends = store, prefix, ends
-        self.clock, self.log = Clock(store), KafkaLog(self.access)
-        self.broker = Broker(self.log.append, PARTITIONS)
+        self.clock = Clock(store)
         settings = load(CONFIG, os.environ | {"SINK_PORT": "25"})
         contact = settings.service.fallback_contact
         self.world = World(settings.policies, settings.graph, {}, frozenset(settings.channels), contact)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.workers: dict[str, KafkaWorker] = {}
+
+    def use(self, access: Access) -> None:
+        """Another way to the same Kafka; before `start`."""
+        self.access, self.log = access, KafkaLog(access)
+        self.broker = Broker(self.log.append, PARTITIONS)
 
     async def start(self) -> None:
         await self.log.start(Broker.topics)
@@ -154,13 +158,16 @@ class Installation:
         topic = next(topic for topic in self.workers[worker].topics if topic.topic == shard.topic)
         return topic.shards[shard.partition]
 
-    async def make_anew(self, topic: str = "deadlines") -> None:
-        """Delete a topic and make it again, as another one of the same name."""
+    async def delete(self, topic: str = "deadlines") -> None:
         async with self._admin() as admin:
             name = self.access.topic(topic)
             await admin.delete_topics([name])
             while name in await admin.list_topics():  # noqa: ASYNC110 - Kafka deletes in its own time.
                 await asyncio.sleep(0.05)
+
+    async def make_anew(self, topic: str = "deadlines") -> None:
+        """Delete a topic, where there is one, and make it again, as another one of the same name."""
+        await self.delete(topic)
         await ensure_topics(self.access, Broker.topics)
 
     async def compress(self, kind: str, topic: str = "deadlines") -> None:
@@ -251,8 +258,10 @@ def elsewhere(bare_id: str) -> int:
 async def installation(
     kafka_server: KafkaServer, valkey_server: Server, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Installation]:
-    # Groups notice a dead member, and we try a fenced shard again, sooner than in service.
+    # Groups notice a dead member, and we try a fenced shard again, and ask Kafka what it does not say, sooner than in
+    # service.
     monkeypatch.setattr(kafka_topic, "SESSION_TIMEOUT_MS", 6_000)
+    monkeypatch.setattr(kafka, "LOOK_EVERY_S", 0.2)
     store = await connect(valkey_server.url, prefix)
     async with AsyncExitStack() as ends:
         ends.push_async_callback(store.close)

@@ -35,6 +35,7 @@ async def test_a_used_server_has_exactly_the_keys_of_the_page(valkey_server: Ser
         await store.put_pinned(kind, "abc", b"pinned")
     await store.catch(b"caught")
     await store.lease("holder", 60_000)
+    await store.lease("holder", 60_000, "w1")
 
     client = open_client(valkey_server.url)
     found = [key.decode() async for key in client.scan_iter(match=f"{prefix}:*")]

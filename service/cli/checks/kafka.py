@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 async def kafka(settings: "Settings") -> list[Finding]:
     """Nothing is created: a missing topic is made by the service when it starts."""
     from service.broker import Broker
-    from service.broker.kafka import Access, KafkaDown, partition_counts
+    from service.broker.kafka import Access, KafkaDown, KafkaRefused, KafkaUnfit, partition_counts
 
-    access = Access.of(settings.service)
-    where = ", ".join(access.servers)
     try:
+        access = Access.of(settings.service)
         counts = await partition_counts(access)
+    except (KafkaRefused, KafkaUnfit) as error:
+        return [bad(str(error), "mend the setting that is named", is_down=True)]
     except KafkaDown as error:
         return [bad(str(error), "start it, or write `event_log: redis` to do without", is_down=True)]
+    where = ", ".join(access.servers)
     wanted = {access.topic(topic): access.partitions for topic in Broker.topics}
     missing = [name for name in wanted if name not in counts]
     wrong = [name for name in wanted if counts.get(name, access.partitions) != access.partitions]

@@ -147,6 +147,15 @@ async def test_the_lease_has_one_holder_who_may_renew_it(home: Home) -> None:
     assert not await one.lease("one", 60_000)
 
 
+async def test_the_lease_of_a_name_is_that_names_alone(store: Store) -> None:
+    assert await store.lease("one", 60_000)
+    assert await store.lease("two", 60_000, "w1")
+    assert not await store.lease("one", 60_000, "w1")
+    assert await store.lease("one", 60_000, "w2")
+    await store.release("two", "w1")
+    assert await store.lease("one", 60_000, "w1")
+
+
 async def test_a_lease_that_is_not_renewed_ends(store: Store) -> None:
     assert await store.lease("one", 5)
 
