@@ -9,7 +9,7 @@ from service.consumers import kafka
 from tests.kafka.conftest import Installation, promise, until
 from tests.kafka_server import KafkaServer
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 
 async def test_records_cut_off_before_they_were_read_stop_the_shard_and_hold_its_timers(

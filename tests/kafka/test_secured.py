@@ -15,7 +15,7 @@ from tests.kafka.conftest import CONFIG, PARTITIONS, Installation, promise
 from tests.kafka_server import NO_KAFKA, PASSWORD, USER, KafkaServer, has_kafka
 from tests.servers import Server
 
-pytestmark = [pytest.mark.server, pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.server, pytest.mark.kafka]
 
 # Self-signed, for localhost and 127.0.0.1: its own authority.
 PEM = Path(__file__).parents[1] / "channels" / "localhost.pem"
