@@ -27,6 +27,8 @@ _CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 PUBLISH_WITHIN_S = 10.0
 # A producer that is given up is not waited for any longer.
 STOP_WITHIN_S = 1.0
+# Every broker hears of a new topic within a second or two.
+KNOWN_WITHIN_S = 10.0
 # Internal topics are read within seconds; a week is for an operator's holiday (as the store keeps effect keys).
 RETENTION_MS = 7 * 24 * 3600 * 1000
 
@@ -210,7 +212,7 @@ async def ensure_topics(access: Access, topics: Sequence[str]) -> None:
                     raise KafkaUnfit(
                         f"the topic {name} cannot be created: {message or for_code(code).__name__}"
                     )
-            known = await _counts(admin)  # another worker may have made them, with another number
+            known = await _counts_of(admin, names)  # another worker may have made them, with another number
         for name in names:
             if known.get(name, access.partitions) != access.partitions:
                 raise KafkaUnfit(
@@ -223,6 +225,14 @@ async def partition_counts(access: Access) -> dict[str, int]:
     """The number of partitions of every topic there is. Raises KafkaDown."""
     async with _as_down(access), _admin(access) as admin:
         return await _counts(admin)
+
+
+async def _counts_of(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """The counts when all `names` are among them: a topic just made is not known to every broker at once."""
+    async with asyncio.timeout(KNOWN_WITHIN_S):
+        while not set(names) <= (known := await _counts(admin)).keys():
+            await asyncio.sleep(0.05)
+    return known
 
 
 async def _counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
