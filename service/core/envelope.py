@@ -168,7 +168,7 @@ def _place(wire: _Wire, data: Data | None) -> tuple[str, str]:
         family = wire.type.partition(".")[0]
         family = family if family in TOPIC_OF_FAMILY else _FAMILY_UNKNOWN
         return TOPIC_OF_FAMILY.get(family, "deadlines"), subject_key(family, wire.subject or wire.id)
-    named = str(getattr(data, kind.id_field))
+    named = ":".join(str(getattr(data, name)) for name in kind.id_field.split(":"))
     if kind.family:
         return kind.topic, subject_key(kind.family, named)
     family, bare = answered_subject(named)
@@ -240,8 +240,10 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object] | None:
         return None
     data = envelope.get("data")
     if data is None:
-        example = f'{{"{kind.id_field}": "…"}}'
-        raise BadEvent("missing_data", f"{envelope['type']} needs data, an object like {example}", "/data")
+        example = ", ".join(f'"{name}": "…"' for name in kind.id_field.split(":"))
+        raise BadEvent(
+            "missing_data", f"{envelope['type']} needs data, an object like {{{example}}}", "/data"
+        )
     if not isinstance(data, Mapping):
         raise BadEvent("wrong_type", "data is one JSON object", "/data")
     return data

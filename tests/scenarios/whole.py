@@ -79,6 +79,7 @@ class WholeStage:
     async def replace(self, settings: Settings) -> None:
         await self._installation.end()
         self._installation.settings = settings
+        await self._installation.open()  # who is in which cadence is said when the service starts
 
     async def story(self) -> Story:
         await self._installation.open()
@@ -106,6 +107,7 @@ def whole(url: str, prefix: str, templates: Templates) -> Build:
             unfinished = Unfinished(url, prefix, SHARDS)
             installation = Installation(settings, templates, url, prefix, Path(folder), now)
             try:
+                await installation.open()
                 yield WholeStage(installation, unfinished, now)
             finally:
                 await installation.end()
