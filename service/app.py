@@ -5,6 +5,7 @@ rule; it only wires.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
@@ -14,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cadences import announce
 from service.channels import Channels, Outlets
 from service.consumers.names import HeldName, NameLease
 from service.consumers.worker import Worker
@@ -31,7 +33,7 @@ from service.settings.load import Settings, load
 from service.settings.policies import compile_policy
 from service.store.clock import Clock
 from service.store.connect import connect
-from service.store.contract import Shard, Store
+from service.store.contract import Shard, Store, StoreDown
 from service.store.embedded import Embedded
 from service.store.fullness import Fullness
 from service.telemetry.logs import get_log
@@ -48,6 +50,9 @@ log = get_log()
 
 # An engine that has not gone round for this long is stalled (safety: visible in under two minutes).
 STALLED_AFTER_S = 30.0
+
+# It costs one look a shard; an hour is far below the week of a cadence.
+ANNOUNCE_EVERY_S = 3600.0
 
 
 class NoSharedKey(Exception):
@@ -101,6 +106,8 @@ class App:
             self.links = Links(self._keys(), self.settings.service.web.public_url)
             await self._pin()
             self._wire()
+            if self.role in ("all", "worker"):
+                await self._announce_cadences()
         except BaseException:
             await self.close()
             raise
@@ -117,6 +124,7 @@ class App:
             engine = group.create_task(self.worker.run()) if self.role in ("all", "worker") else None
             delivery = group.create_task(self._deliver()) if self.role in ("all", "deliver") else None
             watching = group.create_task(self.fullness.watch())
+            repeating = group.create_task(self._repeat_cadences()) if engine is not None else None
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
@@ -124,6 +132,8 @@ class App:
             if engine is not None:
                 engine.cancel()
             watching.cancel()
+            if repeating is not None:
+                repeating.cancel()
             self.delivery.stop()
             if delivery is not None:
                 await delivery
@@ -135,6 +145,16 @@ class App:
         if self.role == "all":
             await self.worker.begun.wait()
         await self.delivery.run()
+
+    async def _announce_cadences(self) -> None:
+        await announce(self.settings.series, self.store, self.broker, self.clock)
+
+    async def _repeat_cadences(self) -> None:
+        """What another configuration had still in the log when ours was announced is put right."""
+        while True:
+            await asyncio.sleep(ANNOUNCE_EVERY_S)
+            with contextlib.suppress(StoreDown):
+                await self._announce_cadences()
 
     async def close(self) -> None:
         await self._ends.aclose()

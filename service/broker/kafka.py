@@ -230,8 +230,8 @@ async def partition_counts(access: Access) -> dict[str, int]:
 async def _counts_of(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
     """The counts when all `names` are among them: a topic just made is not known to every broker at once."""
     async with asyncio.timeout(KNOWN_WITHIN_S):
-        while not set(names) <= (known := await _counts(admin)).keys():
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  no event tells it
+        while not set(names) <= (known := await _counts(admin)).keys():  # noqa: ASYNC110  no event tells it
+            await asyncio.sleep(0.05)
     return known
 
 

@@ -143,11 +143,11 @@ def _warn_unknown(event_type: str) -> None:
 
 
 def _warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
-    """Owners who are not in the directory: their events count, but nobody can be reminded."""
+    """Owners, and people asked for check-ins, who are not in the directory: nobody can be reminded."""
     from service.core.nearest import nearest
 
     people, book = settings.graph.people, settings.book
-    found = (getattr(line.event.data, "owner", None) for line in lines)
+    found = (getattr(line.event.data, name, None) for line in lines for name in ("owner", "person"))
     for owner in dict.fromkeys(owner for owner in found if isinstance(owner, str)):
         if owner not in people and ("@" not in owner or book.id_of_email(owner) is None):
             say(f"warning: `{owner}` is not in directory.yaml{nearest(owner, people)}", YELLOW)

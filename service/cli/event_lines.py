@@ -106,12 +106,15 @@ def from_words(event_type: str, words: list[str]) -> dict[str, object]:
 
 
 def _value(event_type: str, name: str, text: str) -> object:
-    """Text stays text, whatever it looks like; a number or a list is read where the type wants no text."""
+    """Text stays text, whatever it looks like; a number or a list is read where the type wants no text. One text where
+    a list is wanted is a list of it."""
     kind = EVENTS.get(event_type)
     shape = shape_of(kind.data).get(name) if kind is not None and kind.data is not None else None
     if text == "null" and shape is not None and shape.takes_null:
         return None
-    if shape is None or shape.kind != "other":
+    if shape is not None and shape.kind in ("ids", "bodies") and not text.startswith("["):
+        return [text]
+    if shape is None or shape.kind not in ("ids", "bodies", "other"):
         return text
     try:
         return json.loads(text)

@@ -75,8 +75,10 @@ def simulate(
     else:
         from service.simulator.quarter import quarter
 
-        team, history = quarter(people, seed, old_settings.graph.calendars)
-        old_settings, new_settings = (replace(one, graph=team) for one in (old_settings, new_settings))
+        team, series, history = quarter(people, seed, old_settings.graph.calendars, old_settings.series)
+        old_settings, new_settings = (
+            replace(one, graph=team, series=series) for one in (old_settings, new_settings)
+        )
     old = _play(old_settings, history, "the old" if policy else "the history")
     new = _play(new_settings, history, "the new") if policy else old
     changes = compare(old, new)
@@ -152,11 +154,15 @@ def _play(settings: "Settings", history: "list[Event]", what: str) -> "Outcome":
     from service.simulator.play import world_of
 
     if not sys.stderr.isatty():
-        return play(world_of(settings), history)
+        return play(world_of(settings), history, settings.series)
     from rich.console import Console
     from rich.progress import track
 
-    return play(world_of(settings), track(history, what, console=Console(stderr=True), transient=True))
+    return play(
+        world_of(settings),
+        track(history, what, console=Console(stderr=True), transient=True),
+        settings.series,
+    )
 
 
 _FIGURES = {

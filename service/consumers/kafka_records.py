@@ -29,7 +29,7 @@ def read_record(
         if ADMITTED in headers:
             event, normal = decode(value, received_at, trusted=True), value
         else:
-            event, normal = admit(_attributes(headers, value), received_at)
+            event, normal = admit(_attributes(headers, value), received_at, id_of_email)
         if event.topic != shard.topic or not _is_here(event.subject, shard, partitions):
             return Input(position, value, event, forward=normal, after=after)
         return Input(position, value, with_people(event, id_of_email), origin=origin, after=after)

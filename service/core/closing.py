@@ -23,6 +23,8 @@ _ENDS = {
     "next_step_done": "the next step is done",
     "next_step_changed": "another next step took its place",
     "active": "something happened on it again",
+    "submitted": "the check-in has come in",
+    "excused": "it is excused this time",
 }
 
 # Long enough to hear only the last of a flurry of moves, short enough to be news (domain: twenty moves, one message).
@@ -45,6 +47,16 @@ def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None
         if moment.escalated:
             _tell_end(draft, moment, status, by, retracted, old, set() if retracted else replaced)
         moment.runs = []
+
+
+def finish(draft: Draft, moment: Moment, how: str, by: str = "", *, retracted: bool = False) -> None:
+    """One moment of a subject that goes on has come to its end: reactions, the end of the story for everyone told, and
+    no step is left. It keeps its date until it begins again."""
+    replaced = react(draft, moment)
+    if moment.escalated:
+        _tell_end(draft, moment, how, by, retracted, None, set() if retracted else replaced)
+    forget_misses(draft, moment, draft.now)
+    moment.note, moment.runs = None, []
 
 
 def rest(draft: Draft, moment: Moment, how: str, by: str = "", old: datetime | None = None) -> None:

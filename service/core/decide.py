@@ -17,8 +17,9 @@ from service.core.ladder import fire_due
 from service.core.merge import remember
 from service.core.model import Commitment, Inbox, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, deadlines, deals
+from service.core.rules import answers, checkins, deadlines, deals
 from service.core.rules import inbox as inboxes
+from service.core.series import on_time
 
 # What we know only by hearsay (an update before its create) waits this long for the rest.
 STUB_KEPT_FOR = timedelta(days=7)
@@ -26,10 +27,15 @@ STUB_KEPT_FOR = timedelta(days=7)
 # Clocks differ by seconds everywhere. From a minute on, whoever runs the sender should hear that it counts no more.
 CLOCK_AHEAD_SAID = timedelta(minutes=1)
 
-RULES: dict[str, Callable[[Draft, Any], None]] = {**deadlines.RULES, **deals.RULES, **answers.RULES}
+RULES: dict[str, Callable[[Draft, Any], None]] = {
+    **deadlines.RULES,
+    **deals.RULES,
+    **checkins.RULES,
+    **answers.RULES,
+}
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.
-_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY})
+_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY, checkins.FAMILY})
 
 
 def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision:
@@ -70,7 +76,8 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
 
 
 def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> Decision:
-    """What time brings: removal at the very end; a note about a move; then every run's due steps, in order."""
+    """What time brings: removal at the very end; the next period of a series; a note about a move; then every run's
+    due steps, in order."""
     if isinstance(state, Inbox):
         return inboxes.on_timer(state, timer, world)
     if state is None:
@@ -81,6 +88,7 @@ def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> D
             return _removed(draft)
         draft.because(Code.NOT_DUE, "its removal is not due yet")
         return draft.finish()
+    on_time(draft)
     for moment in state.moments.values():
         if moment.note and moment.note.at <= draft.now:
             tell_move(draft, moment)

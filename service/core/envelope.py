@@ -5,7 +5,7 @@ Three ways in. `admit`: attributes from outside, checked in full; gives the even
 wrote it; fast, and still never raises anything but BadEvent. The rules for the fields of `data` are in `payload.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,8 @@ _OURS = ("effectkey", "receivedat", "import")  # extensions that only we write i
 _FAMILY_UNKNOWN = "unknown"
 _ANSWERED = frozenset({"checkin", "deadline", "deal", "goal", "reward", "roadblock"})  # what people promise
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+IdOfEmail = Callable[[str], str | None]
 
 
 class _Wire(Struct, kw_only=True, frozen=True):
@@ -82,11 +84,13 @@ def normalise(attributes: Mapping[str, object], received_at: datetime) -> bytes:
     return admit(attributes, received_at)[1]
 
 
-def admit(attributes: object, received_at: datetime) -> tuple[Event, bytes]:
+def admit(
+    attributes: object, received_at: datetime, id_of_email: IdOfEmail | None = None
+) -> tuple[Event, bytes]:
     """An event from outside and its bytes for the log, or BadEvent.
 
     `attributes` is a structured CloudEvent as plain JSON types. Equal events give equal bytes, and the bytes read
-    back are the same event.
+    back are the same event. `id_of_email`: who has an address, where the event's own place follows from that.
     """
     inspect(attributes)
     if not isinstance(attributes, Mapping):
@@ -108,7 +112,10 @@ def admit(attributes: object, received_at: datetime) -> tuple[Event, bytes]:
         envelope["import"] = True
     data = _data(envelope)
     if data is not None:
-        envelope["data"] = clean_data(str(envelope["type"]), data, received_at)
+        envelope["data"] = cleaned = clean_data(str(envelope["type"]), data, received_at)
+        if id_of_email is not None and EVENTS[str(envelope["type"])].id_field.startswith("person:"):
+            person = str(cleaned["person"])
+            cleaned["person"] = (id_of_email(person) if "@" in person else None) or person
     raw = _encode(envelope)
     if len(raw) > EVENT_BYTES_MAX:
         raise _too_large()
@@ -168,7 +175,7 @@ def _place(wire: _Wire, data: Data | None) -> tuple[str, str]:
         family = wire.type.partition(".")[0]
         family = family if family in TOPIC_OF_FAMILY else _FAMILY_UNKNOWN
         return TOPIC_OF_FAMILY.get(family, "deadlines"), subject_key(family, wire.subject or wire.id)
-    named = str(getattr(data, kind.id_field))
+    named = ":".join(str(getattr(data, name)) for name in kind.id_field.split(":"))
     if kind.family:
         return kind.topic, subject_key(kind.family, named)
     family, bare = answered_subject(named)
@@ -240,8 +247,10 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object] | None:
         return None
     data = envelope.get("data")
     if data is None:
-        example = f'{{"{kind.id_field}": "…"}}'
-        raise BadEvent("missing_data", f"{envelope['type']} needs data, an object like {example}", "/data")
+        example = ", ".join(f'"{name}": "…"' for name in kind.id_field.split(":"))
+        raise BadEvent(
+            "missing_data", f"{envelope['type']} needs data, an object like {{{example}}}", "/data"
+        )
     if not isinstance(data, Mapping):
         raise BadEvent("wrong_type", "data is one JSON object", "/data")
     return data

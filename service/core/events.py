@@ -10,12 +10,15 @@ from typing import Annotated, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service.core.model import Rhythm
+
 # Limits of free text: long enough for a paragraph, short enough that one subject stays small in the store.
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Line = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(max_length=4000)]
 Money = Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$")]  # decimal text: no float is exact
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]  # ISO 4217
+Period = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]  # an ISO week
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Confidence = Annotated[int, Meta(ge=1, le=5)]
 
@@ -117,6 +120,47 @@ class DealClosed(Data, frozen=True, kw_only=True):
     reason: Text | UnsetType = UNSET
 
 
+class CheckinSubmitted(Data, frozen=True, kw_only=True):
+    """The report of one period; without `period` the one that its time says."""
+
+    person: Id
+    cadence: Id
+    period: Period | UnsetType = UNSET
+    progress: Text | UnsetType = UNSET
+    next: Text | UnsetType = UNSET
+    roadblocks: Annotated[list[Text], Meta(max_length=20)] | UnsetType = UNSET
+    confidence: Confidence | UnsetType = UNSET
+    wins: Annotated[list[Text], Meta(max_length=20)] | UnsetType = UNSET
+    late: bool | UnsetType = UNSET
+
+
+class CheckinExcused(Data, frozen=True, kw_only=True):
+    """Nobody waits for this period's report."""
+
+    person: Id
+    cadence: Id
+    period: Period
+    by: Id | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
+class CheckinScheduled(Data, frozen=True, kw_only=True):
+    """Internal: the configuration has this person in this cadence, which asks by this rhythm."""
+
+    person: Id
+    cadence: Id
+    title: Line
+    rhythm: Rhythm
+    time_zone: str
+
+
+class CheckinEnded(Data, frozen=True, kw_only=True):
+    """Internal: the configuration has this person in this cadence no longer."""
+
+    person: Id
+    cadence: Id
+
+
 class Answer(Data, frozen=True, kw_only=True):
     """`commitment.*`: what a person said to one of our messages; `as_of` is the cycle they saw, of `moment`."""
 
@@ -165,7 +209,8 @@ class DeliveryOutcome(Data, frozen=True, kw_only=True):
 
 
 class EventType(NamedTuple):
-    """Where events of one type go and how their data is read; `id_field` holds the bare subject id."""
+    """Where events of one type go and how their data is read; `id_field` holds the bare subject id, in two fields
+    where it is `person:cadence`."""
 
     topic: str
     family: str
@@ -179,6 +224,10 @@ def _deadline(data: type[Data]) -> EventType:
 
 def _deal(data: type[Data]) -> EventType:
     return EventType("deals", "deal", data, "deal_id")
+
+
+def _checkin(data: type[Data]) -> EventType:
+    return EventType("checkins", "checkin", data, "person:cadence")
 
 
 _ANSWER = EventType("", "", Answer, "subject_id")  # the topic follows the subject's family
@@ -197,6 +246,10 @@ EVENTS: dict[str, EventType] = {
     "deal.won": _deal(DealClosed),
     "deal.lost": _deal(DealClosed),
     "deal.reopened": _deal(DealClosed),
+    "checkin.submitted": _checkin(CheckinSubmitted),
+    "checkin.excused": _checkin(CheckinExcused),
+    "checkin.scheduled": _checkin(CheckinScheduled),
+    "checkin.ended": _checkin(CheckinEnded),
     "commitment.acknowledged": _ANSWER,
     "commitment.snoozed": _ANSWER,
     "commitment.help_requested": _ANSWER,
@@ -206,8 +259,10 @@ EVENTS: dict[str, EventType] = {
     "delivery.bounced": EventType("inbox", "inbox", DeliveryOutcome, "to"),
 }
 
-# Only the engine and the outbox may publish these; the door refuses them from outside.
-INTERNAL = frozenset({"notification.requested", "delivery.dead", "delivery.bounced"})
+# Only the service itself may publish these; the door refuses them from outside.
+INTERNAL = frozenset(
+    {"notification.requested", "delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended"}
+)
 
 # Types of the contract whose family has no rules yet are routed by their first word, so that nothing is lost
 # when a later version starts to understand them.

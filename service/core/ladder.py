@@ -190,6 +190,8 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
 
 
 def _usual_template(policy: Policy, after: bool, is_owner: bool) -> str:
+    if policy.family == "checkin":
+        return "checkin_missed" if after else "checkin_ask"
     if policy.moment == "last_activity":
         return "deal_stalled"
     return "reminder" if not after else "missed" if is_owner else "escalated"

@@ -8,7 +8,7 @@ class Action(Struct, frozen=True):
 
     label: str
     url: str
-    name: str  # done | acknowledge | snooze | new_date | help | open
+    name: str  # check_in | done | acknowledge | snooze | new_date | help | excuse | open
 
 
 class Message(Struct, frozen=True):

@@ -86,6 +86,56 @@ class Deal(Struct, array_like=True):
     helpers: list[str] = field(default_factory=list)
 
 
+class Rhythm(Struct, array_like=True, frozen=True):
+    """When a cadence asks, and until when it waits (periods.py). Days count from Monday, 0; clocks are `HH:MM`."""
+
+    ask_day: int
+    ask_clock: str
+    due_day: int
+    due_clock: str
+    weeks: int = 1  # every so many
+    first_week: int = 0  # the number of a week in which it asks; in none before it
+    grace_days: int = 0  # by the wall clock, and
+    grace_s: int = 0  # absolute
+
+
+class Report(Struct, array_like=True):
+    """What somebody has written in a check-in."""
+
+    progress: str = ""
+    next: str = ""
+    roadblocks: list[str] = field(default_factory=list)
+    confidence: int = 0
+    wins: list[str] = field(default_factory=list)
+
+
+class Ahead(Struct, array_like=True):
+    """What is known of a period before it is asked: it came in already, or is excused."""
+
+    outcome: str  # submitted | excused
+    at: datetime
+    report: Report | None = None
+
+
+class CheckIn(Struct, array_like=True):
+    """What only a check-in series has: the period it asked last, what became of it, and when it asks again."""
+
+    cadence: str = ""
+    rhythm: Rhythm | None = None  # None: known by hearsay only
+    time_zone: str = ""
+    version: int = 0  # how often its cadence has changed or ended: names the next event that says so
+    period: str = ""  # asked last, as in `2026-W47`; "" before the first
+    asked_at: datetime | None = None
+    grace_at: datetime | None = None  # what comes up to here is kept
+    outcome: str = ""  # of `period`: "" (open) | submitted | late | missed | excused | not_asked
+    submitted_at: datetime | None = None
+    report: Report | None = None
+    next: str = ""  # the period asked next, and when; None once the series has ended
+    next_at: datetime | None = None
+    ahead: dict[str, Ahead] = field(default_factory=dict)
+    past: dict[str, str] = field(default_factory=dict)  # period -> outcome, the newest few
+
+
 class Commitment(Struct, array_like=True, tag="c1"):
     """A subject with an owner and a deadline, of whatever family."""
 
@@ -113,6 +163,7 @@ class Commitment(Struct, array_like=True, tag="c1"):
     remove_at: datetime | None = None  # closed subjects and stubs go then
     flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
     deal: Deal | None = None
+    checkin: CheckIn | None = None
 
 
 class Unreached(Struct, array_like=True):

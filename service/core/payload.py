@@ -32,7 +32,7 @@ _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommit
 
 
 class Shape(NamedTuple):
-    """What `events.py` says of one field. `kind`: id, ids, line, body, instant, date, or other."""
+    """What `events.py` says of one field. `kind`: id, ids, line, body, bodies, instant, date, or other."""
 
     kind: str
     is_required: bool
@@ -62,7 +62,7 @@ def _kind(option: shapes.Type) -> str:
     if isinstance(option, shapes.DateType):
         return "date"
     if isinstance(option, shapes.ListType):
-        return "ids" if _kind(option.item_type) == "id" else ""
+        return {"id": "ids", "body": "bodies"}.get(_kind(option.item_type), "")
     if not isinstance(option, shapes.StrType):
         return ""
     if option.pattern:
@@ -106,6 +106,8 @@ def _clean(value: object, kind: str, where: str, now: datetime) -> object:
         return read_date(value, where, now).isoformat()
     if kind == "ids" and isinstance(value, list):
         return [one_line(identifier(item, f"{where}/{index}")) for index, item in enumerate(value)]
+    if kind == "bodies" and isinstance(value, list):
+        return [body(item) if isinstance(item, str) else item for item in value]
     if kind == "id":
         value = identifier(value, where)
     if not isinstance(value, str):
@@ -193,6 +195,7 @@ _REQUIRED = re.compile(r"Object missing required field `(?P<name>.*)`")
 _LENGTH = re.compile(r"Expected `(?:str|array|object)` of length (?P<op>[<>]=) (?P<limit>\d+)")
 _PATTERNS = {
     "amount": ("money is decimal text", '"1200.50"'),
+    "period": ("a period is an ISO week", '"2026-W47"'),
     "currency": ("a currency is its three letters of ISO 4217", '"EUR"'),
 }
 _CHOICE = re.compile(r"Expected `str` matching regex '\^\((?P<words>[^)]*)\)\$'")

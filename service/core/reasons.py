@@ -22,6 +22,7 @@ class Code(StrEnum):
     WHO_ACKNOWLEDGED = "who_acknowledged"
     FALLBACK = "fallback"
     DELIVER = "deliver"
+    ASKED = "asked"
     # not told, or not yet
     SUPERSEDED = "superseded"
     STALE = "stale"
@@ -41,6 +42,9 @@ class Code(StrEnum):
     UNROUTABLE = "unroutable"
     FALLBACK_UNREACHED = "fallback_unreached"
     ALREADY_DECIDED = "already_decided"
+    NOT_ASKED = "not_asked"
+    EXCUSED = "excused"
+    MISSED = "missed"
     # what happened to the event
     RECORDED = "recorded"
     UNCHANGED = "unchanged"

@@ -3,6 +3,7 @@
 from service.core.effects import Owed
 from service.core.model import Commitment, Moment
 from service.core.reasons import Code, Reason
+from service.core.series import is_closed, standing
 from service.core.view import CLOSED
 
 
@@ -17,6 +18,8 @@ def still_owed(owed: Owed, state: Commitment | None) -> Reason | None:
     moment = state.moments.get(str(owed.facts.get("moment", "due")), Moment(changed=0))
     if moment.changed > owed.cycle:
         return Reason(Code.STALE_ANSWER, "its date or its owner has changed since")
+    if state.checkin is not None and is_closed(state.checkin):
+        return Reason(Code.CLOSED, f"{state.checkin.period} is {standing(state.checkin)} by now")
     acks = [run.ack for run in moment.runs if run.policy == owed.policy_hash]
     if owed.until == "acknowledged" and any(ack and ack.at >= owed.decided_at for ack in acks):
         return Reason(Code.ACKNOWLEDGED, "somebody is on it by now")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from service.core.calendar import Calendar
 from service.core.directory import World
-from service.core.model import Commitment, Moment, Run, told_of
+from service.core.model import CheckIn, Commitment, Moment, Run, told_of
 from service.core.policy import Firing, Policy
 
 # A date moved into the past is often a slip of the finger: nothing accuses before this has passed (domain, "Deadline
@@ -93,12 +93,19 @@ def next_due(state: Commitment, world: World) -> datetime | None:
     if state.remove_at is not None:
         return state.remove_at
     calendar = world.directory.calendar_of(state.owner)
-    times = [moment.note.at for moment in state.moments.values() if moment.note]
+    times = [] if state.checkin is None else series_times(state.checkin)
+    times += [moment.note.at for moment in state.moments.values() if moment.note]
     for moment in state.moments.values():
         told = told_after(state, moment)
         for run in moment.runs if moment.at else ():
             times.extend(run_times(run, moment, world.policies.by_hash[run.policy], calendar, told))
     return min(times, default=None)
+
+
+def series_times(checkin: CheckIn) -> list[datetime]:
+    """When a check-in series has something to do of its own: a period is missed, the next one is asked."""
+    times = [checkin.grace_at] if checkin.grace_at and not checkin.outcome else []
+    return times + ([checkin.next_at] if checkin.next_at else [])
 
 
 def run_times(run: Run, moment: Moment, policy: Policy, calendar: Calendar, told: set[str]) -> list[datetime]:

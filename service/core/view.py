@@ -11,7 +11,7 @@ import msgspec
 from service.core.directory import Directory
 from service.core.events import Event
 from service.core.ids import split_subject
-from service.core.model import Commitment, Deal, Moment, name_of, told_of
+from service.core.model import CheckIn, Commitment, Deal, Moment, Report, name_of, told_of
 
 CLOSED = frozenset({"met", "cancelled", "no_date", "won", "lost"})
 KEPT = frozenset({"met", "won"})
@@ -61,7 +61,29 @@ def facts(subject: str, state: Commitment, moment: Moment) -> dict[str, object]:
         "cycle": moment.cycle,
         "changed": moment.changed,
     }
+    if state.checkin is not None:
+        known |= _of_checkin(state.checkin)
     return known if state.deal is None else {**known, **_of_deal(state, state.deal, moment)}
+
+
+def _of_checkin(checkin: CheckIn) -> dict[str, object]:
+    report = checkin.report or Report()
+    is_in = checkin.submitted_at is not None
+    return {
+        "cadence": checkin.cadence,
+        "period": checkin.period,
+        "outcome": checkin.outcome,
+        "on_time": checkin.outcome == "submitted" if is_in else None,
+        "waits_until": iso(checkin.grace_at),
+        "submitted_at": iso(checkin.submitted_at),
+        "confidence": report.confidence,
+        "report": {
+            "progress": report.progress,
+            "next": report.next,
+            "roadblocks": list(report.roadblocks),
+            "wins": list(report.wins),
+        },
+    }
 
 
 def _of_deal(state: Commitment, deal: Deal, moment: Moment) -> dict[str, object]:

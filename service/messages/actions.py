@@ -7,11 +7,13 @@ from service.messages.view import is_closed
 
 # The same words as on the page behind them.
 LABELS = {
+    "check_in": "Check in",
     "done": "Done",
     "acknowledge": "I’m on it",
     "new_date": "New date",
     "snooze": "Remind me later",
     "help": "I need help",
+    "excuse": "Excuse this time",
     "open": "See where it stands",
 }
 
@@ -22,9 +24,15 @@ _OWNERS = {
     "offer_help": ("help", "acknowledge", "new_date", "done"),
     "escalated": ("acknowledge", "done"),
     "deal_stalled": ("acknowledge", "help", "snooze"),
+    "checkin_ask": ("check_in", "excuse"),
+    "checkin_missed": ("check_in", "help"),
 }
-_OTHERS = dict.fromkeys(("missed", "offer_help", "escalated", "deal_stalled"), ("acknowledge", "open"))
+_OTHERS = dict.fromkeys(("missed", "offer_help", "escalated", "deal_stalled"), ("acknowledge", "open")) | {
+    "checkin_missed": ("acknowledge", "excuse", "open")
+}
 # Silence ends by doing something, and a deal is won or lost where it is sold: neither has a button.
+# Nor has a check-in another date, and what is done of it is written down.
+_NO_CHECKIN = ("done", "new_date")
 _NOT_OFFERED = {"close": ("done",), "last_activity": ("done", "new_date")}
 
 
@@ -34,6 +42,7 @@ def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
         return ("open",)
     offered = _OWNERS if owed.facts.get("owner") == reader_id else _OTHERS
     without = _NOT_OFFERED.get(str(owed.facts.get("moment")), ())
+    without = _NO_CHECKIN if owed.facts.get("family") == "checkin" else without
     return tuple(name for name in offered.get(owed.template, ("open",)) if name not in without)
 
 

@@ -92,6 +92,26 @@ _DEAL: dict[str, object] = {
 }
 _WON: dict[str, object] = {**_DEAL, "status": "won", "closed_at": "2026-11-24T15:30:00.000Z", "slips": 0}
 _STALLED: dict[str, object] = {**_DEAL, "moment": "last_activity", "due_at": "2026-11-10T09:00:00.000Z"}
+_CHECKIN: dict[str, object] = {
+    "id": "checkin/ana:weekly",
+    "family": "checkin",
+    "title": "Weekly check-in",
+    "description": "",
+    "kind": "",
+    "url": "",
+    "deal_id": "",
+    "progress": 0,
+    "confidence": 0,
+    "note": "",
+    "slips": 0,
+    "cadence": "weekly",
+    "period": "2026-W48",
+    "outcome": "",
+    "waits_until": "2026-11-27T18:00:00.000Z",
+    "submitted_at": None,
+    "report": {"progress": "", "next": "", "roadblocks": [], "wins": []},
+}
+_CHECKIN_LATE: dict[str, object] = {**_CHECKIN, "due_at": "2026-11-23T16:00:00.000Z", "outcome": "missed"}
 _BROKEN = (
     "`skip_if` of step last-call of deadlines could not be computed (`<` not supported between instances of `nothing` "
     "and `str`); taken as False"
@@ -164,6 +184,13 @@ _USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
         {"next": _NEXT},
         "step quiet of Stalled deals: 14 days after the last activity",
     ),
+    "checkin_ask": (ANA, _CHECKIN, {}, "Weekly check-in asks for 2026-W48, until Friday 17:00"),
+    "checkin_missed": (
+        DANA,
+        {**_CHECKIN_LATE, "told": _DAY_LATE["told"]},
+        {},
+        "step manager of Check-ins: 1 day after the deadline",
+    ),
     "acknowledged": (DANA, _DAY_LATE, {"by": "leo", "how": "acknowledged"}, "leo is on it"),
     "unroutable": (
         Reader("omar", "Omar Haddad"),
@@ -211,6 +238,9 @@ def samples(template: str) -> Iterator[Sample]:
     yield Sample(owed(template, facts={**late, "status": "cancelled"}, extra={"how": "cancelled"}), ANA)
     for deal in (_DEAL, {**_DEAL, "moment": "next_step"}, _STALLED, _WON, {**_WON, "status": "lost"}):
         yield Sample(owed(template, facts=deal), ANA)
+    for reader in (ANA, DANA):
+        yield Sample(owed(template, reader.id, facts=_CHECKIN), reader)
+        yield Sample(owed(template, reader.id, facts=_CHECKIN_LATE, extra={"next": _NEXT}), reader)
     handed = {"from_owner": "leo", "to_owner": "ana"}
     yield Sample(owed(template, extra=handed), ANA)
     yield Sample(owed(template, "leo", extra=handed), Reader("leo", "Leo Brandt"))

@@ -31,6 +31,8 @@ _MEANT_AS = {
     "kept": "good news",
     "deal_won": "good news",
     "deal_stalled": "the word that nothing happens on it",
+    "checkin_ask": "the question for a check-in",
+    "checkin_missed": "the word that a check-in was missed",
     "acknowledged": "the word that somebody is on it",
 }
 
@@ -71,6 +73,7 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
         "title": f"{step} ({title})" if step and facts.get("moment") == "next_step" else title,
         "moment": line(_text(facts.get("moment"))),
         "amount": money(_text(facts.get("amount")), _text(facts.get("currency"))),
+        "period": period_in_words(_text(facts.get("period"))),
         "stage": line(_text(facts.get("stage"))),
         "next_step": step,
         "helpers": [name(_text(one)) for one in helpers if _text(one)]
@@ -89,6 +92,12 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
         "team": name(_text(facts.get("team"))),
         "is_yours": bool(owner) and owner == reader.id,
     }
+
+
+def period_in_words(period: str) -> str:
+    """`week 47`, of `2026-W47`; nothing where there is no period."""
+    week = period.rpartition("-W")[2].lstrip("0")
+    return f"week {week}" if week.isascii() and week.isdigit() else ""
 
 
 def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str, object]:

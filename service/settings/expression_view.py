@@ -108,6 +108,30 @@ _DEAL_EVENT: dict[str, Any] = {  # what any event of a deal may carry
     "next_step_at": "2026-11-20T16:00:00Z",
     "helpers": ["leo"],
 }
+_CHECKIN: dict[str, Any] = {
+    **SAMPLE["commitment"],
+    "id": "checkin/ana:weekly",
+    "family": "checkin",
+    "title": "Weekly check-in",
+    "cadence": "weekly",
+    "period": "2026-W47",
+    "outcome": "submitted",
+    "waits_until": "2026-11-20T18:00:00.000Z",
+    "submitted_at": "2026-11-20T13:00:00.000Z",
+    "report": {"progress": "Two demos.", "next": "The offer.", "roadblocks": ["Legal"], "wins": [""]},
+}
+_CHECKIN_EVENT: dict[str, Any] = {  # what any event of a check-in may carry
+    **{name: SAMPLE["event"]["data"][name] for name in ("subject_id", "due_at", "due_on", "until", "by")},
+    **{name: SAMPLE["event"]["data"][name] for name in ("reason", "confidence", "via", "as_of", "moment")},
+    "person": "ana",
+    "cadence": "weekly",
+    "period": "2026-W47",
+    "progress": "Two demos.",
+    "next": "The offer.",
+    "roadblocks": ["Legal"],
+    "wins": [""],
+    "late": False,
+}
 # The same for every family that policies can be for.
 SAMPLES: dict[str, dict[str, Any]] = {
     "deadline": SAMPLE,
@@ -117,12 +141,18 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "deal": _DEAL,
         "event": {"type": "deal.won", "data": _DEAL_EVENT},
     },
+    "checkin": {
+        **SAMPLE,
+        "commitment": _CHECKIN,
+        "event": {"type": "checkin.submitted", "data": _CHECKIN_EVENT},
+    },
 }
 _STATUSES = ("open", "met", "cancelled", "no_date", "stub", "won", "lost")
 # Values that a comparison with a text can only mean one of.
 VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("commitment", "importance"): ("low", "normal", "high"),
     ("commitment", "status"): _STATUSES,
+    ("commitment", "outcome"): ("", "submitted", "late", "missed", "excused", "not_asked"),
     ("deal", "status"): _STATUSES,
     ("deal", "importance"): ("low", "normal", "high"),
 }

@@ -13,6 +13,7 @@ from service.core.policy import PolicyBook
 from service.settings import channels as channels_file
 from service.settings import service as service_file
 from service.settings.address_book import build_book
+from service.settings.cadences import read_cadences
 from service.settings.calendars import read_calendars
 from service.settings.channels import ChannelSettings, EmailChannel, read_channels
 from service.settings.check import check, wrong
@@ -47,8 +48,7 @@ SHIPPED_TEMPLATES = frozenset(
         *("kudos", "checkin_ask", "checkin_missed", "digest", "unroutable", "acknowledged", "policy_broken"),
     }
 )
-FILES = ("followthrough.yaml", "channels.yaml", "directory.yaml", "calendars.yaml")
-LATER_FILES = {"cadences.yaml": "check-ins come with a later version"}
+FILES = ("followthrough.yaml", "channels.yaml", "directory.yaml", "calendars.yaml", "cadences.yaml")
 
 
 def load(
@@ -97,9 +97,7 @@ class _Folder:
     def look_around(self) -> None:
         """Files that look like ours and are not read: a slip in a name must not switch a policy off silently."""
         for found in sorted(self.path.iterdir()):
-            if found.name in LATER_FILES:
-                self._say(self.report.warnings, found, f"is not read yet: {LATER_FILES[found.name]}")
-            elif found.suffix in (".yaml", ".yml") and found.name not in FILES:
+            if found.suffix in (".yaml", ".yml") and found.name not in FILES:
                 hint = did_you_mean(found.name, FILES)
                 self._say(self.report.warnings, found, "is not read", hint)
         for found in sorted((self.path / "policies").glob("*.yml")):
@@ -133,6 +131,9 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)
 
+    cadences_document = folder.read("cadences.yaml")
+    refuse_references(cadences_document)
+    series = read_cadences(cadences_document, graph) if people else ()
     around = Surroundings(graph, set(channels), template_names) if people else None
     if around and service:
         _check_fallback(service_document, service, around)
@@ -146,6 +147,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         book=build_book(people, zone),
         policies=live,
         warnings=folder.report.quiet_warnings(),
+        series=series,
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from service.core.directory import Directory
+from service.core.events import CheckinScheduled
 from service.core.policy import PolicyBook
 from service.settings.address_book import AddressBook
 from service.settings.channels import ChannelSettings
@@ -20,5 +21,6 @@ class Settings:
     book: AddressBook
     policies: PolicyBook
     warnings: list[Problem]
+    series: tuple[CheckinScheduled, ...] = ()  # who is in which cadence
     pinned_policies: dict[str, bytes] = field(default_factory=dict)  # hash -> what to keep as policy:<hash>
     pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>

@@ -85,7 +85,7 @@ def _check_step(document: Document, path: Path_, step: StepModel, family: str, a
 def events_of(family: str) -> list[str]:
     """What a policy of this family may react to: its events, people's answers, and a date that has moved."""
     known = [name for name in EVENTS if name not in INTERNAL and _family(name) in (family, "commitment")]
-    return sorted({*known, MOVED[family]})
+    return sorted({*known, *([MOVED[family]] if family in MOVED else [])})
 
 
 def _family(event_type: str) -> str:

@@ -19,13 +19,17 @@ MomentName = Literal["due", "close", "next_step", "last_activity"]
 MOMENTS: dict[str, tuple[MomentName, ...]] = {
     "deadline": ("due",),
     "deal": ("close", "next_step", "last_activity"),
+    "checkin": ("due",),
 }
-_LATER_FAMILIES = ("checkin", "goal")
+_LATER_FAMILIES = ("goal",)
 
 
 def _family(value: object) -> object:
     if value in _LATER_FAMILIES:
-        raise wrong(f"`for: {value}` comes with a later version", "write `for: deadline` or `for: deal`")
+        raise wrong(
+            f"`for: {value}` comes with a later version",
+            "write `for: deadline`, `for: deal` or `for: checkin`",
+        )
     if value not in MOMENTS:
         raise wrong(f"`{str(value)[:40]}` is nothing a policy can be for", did_you_mean(value, MOMENTS))
     return value
@@ -150,10 +154,10 @@ class PolicyModel(Strict):
 
     policy: StepId = Field(description="Its name, for ever.")
     title: Line | None = None
-    for_: Annotated[Literal["deadline", "deal"], BeforeValidator(_family)] = Field(alias="for")
+    for_: Annotated[Literal["deadline", "deal", "checkin"], BeforeValidator(_family)] = Field(alias="for")
     moment: Annotated[MomentName, BeforeValidator(_moment)] = Field(
         "due",
-        description="Of a deadline `due`; of a deal `close` (without it), `next_step` or `last_activity`.",
+        description="Of a deadline or check-in `due`; of a deal `close` (if not named), `next_step`, `last_activity`.",
     )
     when: Expression | None = Field(
         None, description="Which commitments it is about; without it all of them."

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel
 
+from service.settings.cadences import CadencesModel
 from service.settings.calendars import CalendarsModel
 from service.settings.channels import CaughtChannel, EmailChannel
 from service.settings.people import DirectoryModel
@@ -28,6 +29,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "channels": ChannelsModel,
     "directory": DirectoryModel,
     "calendars": CalendarsModel,
+    "cadences": CadencesModel,
     "policy": PolicyModel,
 }
 _MAY_USE_THE_ENVIRONMENT = ("followthrough", "channels")

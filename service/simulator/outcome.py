@@ -4,17 +4,20 @@ The same decision as in service, on a virtual clock. Must not print: `cli/simula
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.core.directory import Directory, World
 from service.core.effects import Owed
-from service.core.events import Event
+from service.core.events import CheckinScheduled, Event
 from service.simulator.pure import PureRun, Why
 
 # Time passes in stretches, so that a long silence is no loop and the caller hears how far it is.
 STRETCH = timedelta(days=1)
+
+# What follows from the last event is played for so long: longer than the longest ladder, and check-ins never end.
+AFTERWARDS = timedelta(days=35)
 
 
 class Told(NamedTuple):
@@ -53,24 +56,22 @@ class Change(NamedTuple):
     new: Told | None
 
 
-def simulate(
-    world: World, events: Iterable[Event], progress: Callable[[int], None] = lambda _: None
-) -> Outcome:
-    """Every event at its own time, every timer at its own; `progress` hears how many events are through.
+def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinScheduled] = ()) -> Outcome:
+    """Every event at its own time, every timer at its own. `events` by time; `series` are the check-ins there are.
 
-    An event that arrives at the very moment of a timer is decided first, as in service. `events` by time.
+    An event that arrives at the very moment of a timer is decided first, as in service.
     """
     run: PureRun | None = None
-    for number, event in enumerate(events, 1):
-        run = run or PureRun(world, event.received_at)
+    for event in events:
+        if run is None:
+            run = PureRun(world, event.received_at)
+            run.schedule(series)
         _pass(run, event.received_at - timedelta(milliseconds=1))
         run.jump_to(event.received_at)
         run.give(event)
-        progress(number)
     if run is None:
         raise ValueError("a history without an event")
-    while (due := run.next_due) is not None:
-        _pass(run, due + STRETCH)
+    _pass(run, run.now + AFTERWARDS)
     messages = [Told(at, owed) for at, owed in run.sent]
     return Outcome(messages, run.whys, run.decisions, run.now)
 

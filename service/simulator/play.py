@@ -16,7 +16,7 @@ from service.settings.load import load
 from service.settings.model import Settings
 from service.simulator.judge import Message, Silence, Story, Verdict, judge
 from service.simulator.pure import PureRun
-from service.simulator.scenario import Scenario
+from service.simulator.scenario import Happening, Scenario
 
 # Further than any timer: "until nothing is due any more".
 THE_END = datetime(2200, 1, 1, tzinfo=UTC)
@@ -50,6 +50,7 @@ class PureStage:
 
     def __init__(self, settings: Settings, now: datetime) -> None:
         self.run = PureRun(world_of(settings), now)
+        self.run.schedule(settings.series)
 
     async def run_until(self, until: datetime) -> None:
         self.run.run_until(until)
@@ -64,6 +65,7 @@ class PureStage:
         world = world_of(settings)
         world.policies.by_hash.update(self.run.world.policies.by_hash)
         self.run.world = world
+        self.run.schedule(settings.series)
 
     async def story(self) -> Story:
         messages = [
@@ -108,13 +110,13 @@ async def pure(settings: Settings, now: datetime) -> AsyncIterator[Stage]:
 
 async def play(scenario: Scenario, build: Build) -> tuple[Verdict, Story]:
     """The verdict on a scenario at the depth that `build` makes, and what happened."""
-    changes: list[Mapping[str, Mapping[str, object]]] = []
+    changes: list[Happening] = []
     async with build(_settings(scenario, changes), scenario.now) as stage:
         story = await _told(scenario, stage, changes)
         return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
 
 
-async def _told(scenario: Scenario, stage: Stage, changes: list[Mapping[str, Mapping[str, object]]]) -> Story:
+async def _told(scenario: Scenario, stage: Stage, changes: list[Happening]) -> Story:
     down_until = scenario.now
     for happening in sorted(scenario.script, key=lambda one: one.at):
         if happening.at >= down_until and happening.at > scenario.now:
@@ -124,8 +126,8 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Mapping[str, Map
         if happening.down_until:
             down_until = happening.down_until
             await stage.jump_to(down_until)
-        elif happening.people:
-            changes.append(happening.people)
+        elif happening.is_change:
+            changes.append(happening)
             await stage.replace(_settings(scenario, changes))
         elif happening.event:
             await stage.give(happening.event)
@@ -133,7 +135,7 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Mapping[str, Map
     return await stage.story()
 
 
-def _settings(scenario: Scenario, changes: list[Mapping[str, Mapping[str, object]]]) -> Settings:
+def _settings(scenario: Scenario, changes: list[Happening]) -> Settings:
     with tempfile.TemporaryDirectory() as folder:
         scenario.write_config(Path(folder), changes)
         return load(Path(folder), {})

@@ -5,16 +5,18 @@ files (scenario.py) nor the real clock.
 """
 
 import heapq
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from service.core.decide import decide
 from service.core.directory import World
-from service.core.effects import Dead, Decision, Owed
+from service.core.effects import Dead, Decision, Emit, Owed
 from service.core.envelope import decode, encode_internal
-from service.core.events import Event, Timer
+from service.core.events import CheckinScheduled, Event, Timer
 from service.core.model import encode_state
 from service.core.reasons import Reason
+from service.core.roster import changes, is_series
 
 # A history this long without an end is a loop in a policy or in the core; a year of hourly repeats is below it.
 TIMERS_MAX = 20_000
@@ -61,6 +63,12 @@ class PureRun:
         """An event arrives now; what it decides for inboxes is applied at once."""
         return self._decide(event.subject, event, event.type)
 
+    def schedule(self, wanted: Sequence[CheckinScheduled]) -> None:
+        """The check-in series are those of the configuration from now on, as when the service starts with it."""
+        known = {subject: raw for subject, raw in self.states.items() if is_series(subject)}
+        for emit in changes(wanted, known, self.now):
+            self._publish(emit)
+
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""
         for _ in range(TIMERS_MAX):
@@ -91,10 +99,13 @@ class PureRun:
         self.sent += [Sent(self.now, owed) for owed in decision.owed]
         self.dead += decision.dead
         for emit in decision.emits:
-            if emit.key not in self._applied:  # as the receiving shard does: an effect is applied once
-                self._applied.add(emit.key)
-                self.give(decode(encode_internal(emit), self.now, trusted=True))
+            self._publish(emit)
         return decision
+
+    def _publish(self, emit: Emit) -> None:
+        if emit.key not in self._applied:  # as the receiving shard does: an effect is applied once
+            self._applied.add(emit.key)
+            self.give(decode(encode_internal(emit), self.now, trusted=True))
 
     def _store(self, subject: str, decision: Decision) -> None:
         if decision.state is None:

@@ -4,7 +4,7 @@ It is as untidy as real ones: deals slip to the end of the month, people are awa
 are kept late or never, and a few events arrive twice, late, or in the wrong order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import NamedTuple
@@ -14,7 +14,8 @@ import msgspec
 from service.core.calendar import Hours, wall
 from service.core.directory import Directory, Person, Team
 from service.core.envelope import admit
-from service.core.events import Event
+from service.core.events import CheckinScheduled, Event
+from service.core.periods import asks_in, period, week_number
 from service.core.view import iso
 
 FIRST_DAY = date(2026, 1, 5)
@@ -42,18 +43,29 @@ class Quarter(NamedTuple):
     """Who the team is, and what happened, in the order of arrival."""
 
     directory: Directory
+    series: tuple[CheckinScheduled, ...]
     events: list[Event]
 
 
-def quarter(people: int, seed: int, calendars: Mapping[str, Hours]) -> Quarter:
-    """`people` who sell, those who lead them, and their quarter. `calendars` are those of the configuration."""
+def quarter(
+    people: int, seed: int, calendars: Mapping[str, Hours], cadences: Iterable[CheckinScheduled]
+) -> Quarter:
+    """`people` who sell, those who lead them, and their quarter. `calendars` and `cadences` are the configuration's:
+    everyone who sells is asked as somebody is there."""
     directory = _team(people, calendars)
+    asked = {one.cadence: one for one in cadences}.values()
+    series: list[CheckinScheduled] = []
     happened: list[Event] = []
     for person in directory.people.values():
         if "rep" in person.roles:
             dice = Random(f"{seed}:{person.id}")  # noqa: S311  a story, not a secret
-            happened += _Seller(person, directory, dice).events()
-    return Quarter(directory, sorted(happened, key=lambda event: (event.received_at, event.id)))
+            own = [
+                msgspec.structs.replace(one, person=person.id, time_zone=person.time_zone) for one in asked
+            ]
+            happened += _Seller(person, directory, dice).events(own)
+            series += own
+    happened.sort(key=lambda event: (event.received_at, event.id))
+    return Quarter(directory, tuple(series), happened)
 
 
 def _team(people: int, calendars: Mapping[str, Hours]) -> Directory:
@@ -101,10 +113,12 @@ class _Seller:
         ]
         self._number = 0
 
-    def events(self) -> Iterator[Event]:
+    def events(self, series: Iterable[CheckinScheduled]) -> Iterator[Event]:
         for count, story in ((DEADLINES_A_WEEK, self._deadline), (DEALS_A_WEEK, self._deal)):
             for number in range(count * WEEKS):
                 yield from story(f"{self._who.id}-{number:03}")
+        for one in series:
+            yield from self._check_ins(one)
 
     # -- stories ----------------------------------------------------------------------------------------------------
     def _deadline(self, name: str) -> Iterator[Event]:
@@ -173,6 +187,22 @@ class _Seller:
         if fate < WON + LOST:
             how = "deal.won" if fate < WON else "deal.lost"
             yield from self._happen(how, end - timedelta(days=dice.expovariate(0.7)), this)
+
+    def _check_ins(self, series: CheckinScheduled) -> Iterator[Event]:
+        """Nobody away reports; of the others nine of ten do, some of them late."""
+        first = week_number(FIRST_DAY)
+        for week in range(first, first + WEEKS):
+            asked = period(series.rhythm, week, self._calendar.zone)
+            if (
+                not asks_in(series.rhythm, week)
+                or asked.ask_at.date() not in self._days
+                or self._dice.random() > 0.9
+            ):
+                continue
+            answered = asked.ask_at + (asked.due_at - asked.ask_at) * self._dice.uniform(0.1, 1.4)
+            said = {"person": self._who.id, "cadence": series.cadence, "period": asked.id}
+            more = {"progress": "as planned", "confidence": self._dice.randint(1, 5)}
+            yield from self._happen("checkin.submitted", answered, said | more)
 
     # -- times --------------------------------------------------------------------------------------------------------
     def _moment(self, day: date) -> datetime:

@@ -30,12 +30,17 @@ FALLBACK_ROLE = "ops"  # whoever is told when nobody else can be; there is one i
 
 @dataclass(frozen=True)
 class Happening:
-    """At `at`: one event arrives, or nothing runs until `down_until`, or the people are others from now on."""
+    """At `at`: one event arrives, or nothing runs until `down_until`, or people or cadences are others from now on."""
 
     at: datetime
     event: dict[str, object] | None = None
     down_until: datetime | None = None
     people: Mapping[str, Mapping[str, object]] | None = None
+    cadences: Mapping[str, Mapping[str, object]] | None = None
+
+    @property
+    def is_change(self) -> bool:
+        return self.people is not None or self.cadences is not None
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,13 @@ class Scenario:
     never: tuple[Never, ...]
     until: datetime | None
 
-    def write_config(self, folder: Path, changes: Sequence[Mapping[str, Mapping[str, object]]] = ()) -> None:
-        """The scenario's world as a configuration folder; `changes` are later changes of the people, in order."""
+    def write_config(self, folder: Path, changes: Sequence[Happening] = ()) -> None:
+        """The scenario's world as a configuration folder; `changes` are what became different later, in order."""
         people = {name: _given(person) for name, person in self.given.people.items()}
+        cadences: Mapping[str, Mapping[str, object]] = self.given.cadences
         for change in changes:
-            for changed_id, changed in change.items():
+            cadences = cadences if change.cadences is None else change.cadences
+            for changed_id, changed in (change.people or {}).items():
                 people[changed_id] = {**people.get(changed_id, {}), **changed}
         if self.given.fallback_contact is None and not any(
             FALLBACK_ROLE in _list(person.get("roles")) for person in people.values()
@@ -83,6 +90,7 @@ class Scenario:
             "followthrough.yaml": service,
             "directory.yaml": directory,
             "calendars.yaml": calendars,
+            "cadences.yaml": cadences,
         }
         for file, content in files.items():
             (folder / file).write_text(json.dumps(content, indent=1))
@@ -188,14 +196,16 @@ class _Times:
     def happening(self, number: int, entry: Entry) -> Happening:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
-        if [entry.event, entry.outage, entry.people].count(None) != 2:
+        if [entry.event, entry.outage, entry.people, entry.cadences].count(None) != 3:
             self._document.error(
-                (self._index, *path), "an entry is one event, one outage or one change of people"
+                (self._index, *path), "an entry is one event, one outage, one change of people or of cadences"
             )
         if entry.outage is not None:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
         if entry.people is not None:
             return Happening(at, people={name: _given(person) for name, person in entry.people.items()})
+        if entry.cadences is not None:
+            return Happening(at, cadences=entry.cadences)
         return Happening(at, event=self._event(number, entry, at))
 
     def _down_until(self, path: Path_, at: datetime, text: str) -> datetime:

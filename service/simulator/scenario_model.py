@@ -57,13 +57,14 @@ class Given(Strict):
     people: People = Field(min_length=1)
     teams: dict[Id, Annotated[TeamGiven, BeforeValidator(_nothing)]] = Field({})
     calendars: dict[str, CalendarModel] = Field({})
+    cadences: dict[str, dict[str, Any]] = Field({}, description="As in cadences.yaml.")
     policy: str | dict[str, Any] | None = Field(None, description="The name of a policy, or one written out.")
     policies: list[str | dict[str, Any]] = Field([])
     fallback_contact: str | None = None
 
 
 class Entry(Strict):
-    """Something that happens: an event with its data, an outage, or a change of the people."""
+    """Something that happens: an event with its data, an outage, or a change of people or of cadences."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -71,6 +72,7 @@ class Entry(Strict):
     event: str | None = None
     outage: str | None = Field(None, description="For so long nothing runs; events wait.")
     people: People | None = None
+    cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")
     id: str | None = None
     source: str = "scenario"
     time: Moment | None = None

@@ -37,6 +37,7 @@ LOG_EVENTS: dict[str, str] = {
     "shard_failed": "a shard ended in an error of ours; it begins again",
     "state_loss_accepted": "a shard goes on although events were lost: `--accept-state-loss` was given",
     "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
+    "cadences_changed": "the configuration has other people in a cadence, or another cadence, than the store knew",
     # decisions
     "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",

@@ -14,6 +14,7 @@ from service.core.ids import effect_key, split_subject
 from service.core.plain_text import body
 from service.core.rules.deals import NEXT_STEP_DONE
 from service.core.view import iso
+from service.web import checkin_words
 
 SOURCE = "/a"  # the CloudEvents source of every answer given by a link
 
@@ -26,11 +27,13 @@ NEW_DATE_AHEAD_MAX = timedelta(days=2 * 366)
 SNOOZES = {"1h": "In 1 hour", "4h": "In 4 hours", "tomorrow": "Tomorrow at 09:00"}
 
 LABELS = {
+    "check_in": "Check in",
     "done": "Done",
     "acknowledge": "I’m on it",
     "new_date": "New date",
     "snooze": "Remind me later",
     "help": "I need help",
+    "excuse": "Excuse this time",
     "undo": "Undo: reopen it",
 }
 
@@ -59,6 +62,7 @@ class Asker(NamedTuple):
     owner_zone: ZoneInfo  # the owner's: a new date
     shown: int  # the newest cycle that a page can have shown them; not the owner (any more): their message's
     moment: str = ""  # of a subject with several: the one their message spoke of
+    period: str = ""  # of a check-in: the one asked last
 
 
 def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
@@ -66,6 +70,8 @@ def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
     action = form.get("do", "")
     if action in ("done", "undo"):
         return _close_or_reopen(action, _seen(form.get("seen", "")), asker, now)
+    if action in ("check_in", "excuse"):
+        return _check_in(action, form, asker)
     if action == "acknowledge":
         return Choice(action, "", "commitment.acknowledged", _data(asker))
     if action == "snooze":
@@ -123,6 +129,22 @@ def _close_or_reopen(action: str, seen: int, asker: Asker, now: datetime) -> Cho
         raise NotAnAnswer("This cannot be marked as done by a link.")
     data: dict[str, object] = {"commitment_id": bare, "at": iso(now), "by": asker.person, "as_of": as_of}
     return Choice(action, "", "deadline.met" if action == "done" else "deadline.reopened", data)
+
+
+def _check_in(action: str, form: Mapping[str, str], asker: Asker) -> Choice:
+    """The report of a period, or that nobody should wait for it."""
+    family, bare = split_subject(asker.subject)
+    if family != "checkin" or not asker.period:
+        raise NotAnAnswer("This is not a check-in.")
+    person, _, cadence = bare.rpartition(":")
+    about = {"person": person, "cadence": cadence, "period": checkin_words.period(form, asker.period)}
+    if action == "excuse":
+        return Choice(action, about["period"], "checkin.excused", {**about, "by": asker.person})
+    try:
+        report = checkin_words.report(form)
+    except ValueError as problem:
+        raise NotAnAnswer(str(problem)) from None
+    return Choice(action, f"{about['period']} {report}", "checkin.submitted", {**about, **report})
 
 
 def _snooze_until(name: str, now: datetime, zone: ZoneInfo) -> datetime:

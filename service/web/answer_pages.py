@@ -8,8 +8,10 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Response
 
 from service.core.effects import LogEntry
-from service.core.model import Commitment
+from service.core.model import CheckIn, Commitment
+from service.core.series import is_closed
 from service.store.contract import Shard
+from service.web import checkin_words
 from service.web.answer_choices import LABELS, SNOOZES, Asker, Choice
 from service.web.answer_words import Outcome, Words
 from service.web.rendering import page
@@ -52,7 +54,16 @@ class Visit(NamedTuple):
         if self.is_stale:
             return ("done",) if "done" in self.offered and self.state.owner == self.asker.person else ()
         over = {"acknowledge"} if self.words.has_acknowledged() else set()
+        if self.state.checkin is not None:
+            over |= self._over(self.state.checkin)
         return tuple(action for action in LABELS if action in self.offered and action not in over)
+
+    def _over(self, checkin: CheckIn) -> set[str]:
+        """A check-in that nobody waits for has no answers; a miss is excused by somebody else."""
+        if is_closed(checkin):
+            return set(self.offered)
+        is_mine = self.state.owner == self.asker.person
+        return {"excuse"} if checkin.outcome == "missed" and is_mine else set()
 
     def with_state(self, state: Commitment, name: Callable[[str], str]) -> "Visit":
         words = Words(state, self.asker.person, self.asker.zone, self.now, name, self.asker.moment)
@@ -81,6 +92,9 @@ def choices(
         outcome=outcome,
         labels=LABELS,
         snoozes=SNOOZES,
+        fields=checkin_words.FIELDS,
+        confidence=checkin_words.CONFIDENCE,
+        text_chars_max=checkin_words.TEXT_CHARS_MAX,
         earliest=visit.now.astimezone(visit.asker.owner_zone),
         suggested=visit.now.astimezone(visit.asker.owner_zone) + timedelta(days=1),
         link_out=_safe_url(visit.state.url),

@@ -12,6 +12,7 @@ from service.core.effects import LogEntry
 from service.core.model import Ack, Commitment, Moment, Run
 from service.core.reasons import Code
 from service.core.view import on_time
+from service.web import checkin_words
 from service.web.answer_choices import Choice
 from service.web.rendering import in_words, local_time
 
@@ -60,6 +61,8 @@ class Words:
         return any(run.ack and run.ack.by == self._reader for run in self.moment.runs)
 
     def title(self) -> str:
+        if self._state.checkin is not None:
+            return checkin_words.title(self._state.title, self._state.checkin)
         step = self._state.deal.next_step if self._state.deal and self.about == "next_step" else ""
         return f"{step} ({self._state.title})" if step else self._state.title
 
@@ -80,6 +83,9 @@ class Words:
             return [f"Cancelled{self._closed_at()}."]
         if state.status in ("won", "lost"):
             return [f"{state.status.capitalize()}{self._closed_at()}."]
+        if state.checkin is not None:
+            said = checkin_words.standing(state.checkin, self.moment, self._now, self.at)
+            return [said, *self._held()]
         if self.is_over():
             return ["This next step is done, or another one took its place. The deal is open."]
         if due_at is None:
@@ -141,6 +147,10 @@ class Words:
         state, runs = self._state, self.moment.runs
         if choice.action == "done" and (state.status == "met" or self.is_over()):
             return "Done. Thank you."
+        if choice.action in ("check_in", "excuse") and state.checkin:
+            if choice.action == "check_in":
+                return "Thank you, it has come in" if state.checkin.submitted_at else ""
+            return "Excused this time" if state.checkin.outcome == "excused" else ""
         if choice.action == "undo" and state.status == "open":
             return "It is open again"
         if choice.action == "acknowledge" and self.has_acknowledged():
@@ -168,6 +178,8 @@ class Words:
         return sentences
 
     def _stale(self) -> str:
+        if self._state.checkin is not None:
+            return "The message you came from is about an earlier check-in. Please use the newest one."
         due_at = self.moment.at
         present = (
             f" It is now due {self.at(due_at)}, and {self._name(self._state.owner)} owns it."

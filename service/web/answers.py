@@ -125,7 +125,8 @@ async def _visit(token: str, deps: WebDeps) -> Visit:
     graph = deps.settings().graph
     shown = moment_of(state, link.moment).cycle if state.owner == link.person else link.as_of
     zones = graph.zone_of(link.person), graph.zone_of(state.owner)
-    asker = Asker(link.person, link.subject, link.as_of, *zones, shown, link.moment)
+    period = state.checkin.period if state.checkin else ""
+    asker = Asker(link.person, link.subject, link.as_of, *zones, shown, link.moment, period)
     words = Words(state, link.person, asker.zone, now, deps.settings().book.name, link.moment)
     return Visit(token, asker, link.actions, shard, state, words, now)
 

@@ -36,6 +36,8 @@ LABELS = {
     "kept": "Kept",
     "deal_won": "Won",
     "deal_stalled": "Quiet",
+    "checkin_ask": "Check-in",
+    "checkin_missed": "Check-in missed",
     "unroutable": "Nobody to tell",
     "policy_broken": "Policy broken",
 }

@@ -33,6 +33,22 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "deal.won": {"deal_id": "1", "amount": "52000.00", "currency": "EUR", "helpers": ["leo"]},
     "deal.lost": {"deal_id": "1", "reason": "price"},
     "deal.reopened": {"deal_id": "1"},
+    "checkin.submitted": {
+        "person": "ana",
+        "cadence": "weekly",
+        "period": "2026-W48",
+        "progress": "two proposals are out",
+        "next": "agree on the dates with Contoso",
+        "roadblocks": ["no answer from legal"],
+        "confidence": 4,
+    },
+    "checkin.excused": {
+        "person": "ana",
+        "cadence": "weekly",
+        "period": "2026-W49",
+        "by": "dana",
+        "reason": "on leave",
+    },
     "commitment.acknowledged": {"subject_id": "c1", "by": "ana", "via": "web"},
     "commitment.snoozed": {"subject_id": "c1", "by": "ana", "until": "2026-11-30T08:00:00Z"},
     "commitment.help_requested": {

@@ -153,7 +153,7 @@ async def _admit(items: list[Any], is_batch: bool, deps: WebDeps) -> list[Admitt
         if index % _EVENTS_A_TURN == _EVENTS_A_TURN - 1:
             await asyncio.sleep(0)
         try:
-            admitted.append(Admitted(*admit(item, now)))
+            admitted.append(Admitted(*admit(item, now, deps.settings().book.id_of_email)))
         except BadEvent as bad:
             errors.append((index if is_batch else None, bad))
     if errors:

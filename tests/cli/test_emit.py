@@ -246,6 +246,14 @@ def test_a_number_is_read_where_the_type_wants_one(shell: Shell) -> None:
     assert event["data"] == {"commitment_id": "c1", "percent": 50, "extra": [1, 2]}
 
 
+def test_one_text_is_a_list_where_the_type_wants_a_list(shell: Shell) -> None:
+    words = ("person=ana", "cadence=weekly", "roadblocks=Legal is slow", 'wins=["Contoso", "Fabrikam"]')
+    event = data_of(shell, "checkin.submitted", *words)
+
+    assert event["data"]["roadblocks"] == ["Legal is slow"]
+    assert event["data"]["wins"] == ["Contoso", "Fabrikam"]
+
+
 def test_a_mistyped_type_is_sent_with_a_warning(shell: Shell) -> None:
     with pretender(shell.port, (202, {})):
         answer = shell("emit", "deadline.mett", "commitment_id=c1")

@@ -16,6 +16,7 @@ STANDS_FOR = {
     "channels": "channels.yaml",
     "directory": "directory.yaml",
     "calendars": "calendars.yaml",
+    "cadences": "cadences.yaml",
     "policy": "policies/deadlines.yaml",
 }
 BAD = sorted((HERE / "bad").glob("*.yaml"))

@@ -36,7 +36,15 @@ def test_shipped_configuration_works_without_an_account() -> None:
     assert settings.warnings == []
     assert len(settings.graph.people) == 6
     assert [policy.name for policy in settings.policies.live] == [
-        *("deadline-follow-through", "deal-close", "deal-next-step", "deal-stalled", "deal-wins", "first-day")
+        *(
+            "checkins",
+            "deadline-follow-through",
+            "deal-close",
+            "deal-next-step",
+            "deal-stalled",
+            "deal-wins",
+            "first-day",
+        )
     ]
     assert all(isinstance(channel, CaughtChannel) for channel in settings.channels.values())
     assert set(settings.pinned_policies) == set(settings.policies.by_hash)
@@ -87,11 +95,7 @@ def test_policy_that_would_not_be_read_is_an_error(config: Path) -> None:
 
 def test_files_that_are_not_read_are_named(config: Path) -> None:
     (config / "channel.yaml").write_text("email: {kind: caught}\n")
-    (config / "cadences.yaml").write_text("weekly: {}\n")
-    assert warnings(config) == [
-        "cadences.yaml: is not read yet: check-ins come with a later version",
-        "channel.yaml: is not read",
-    ]
+    assert warnings(config) == ["channel.yaml: is not read"]
 
 
 def test_what_has_no_effect_yet_is_warned_of(config: Path) -> None:

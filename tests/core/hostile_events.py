@@ -68,6 +68,12 @@ def deal(kind: str = "deal.updated", **data: object) -> bytes:
     return json.dumps({**GOOD, "type": kind, "data": {"deal_id": "d1", **data}}).encode()
 
 
+def checkin(kind: str = "checkin.submitted", **data: object) -> bytes:
+    fields = {"person": "ana", "cadence": "weekly", **data}
+    fields = {name: value for name, value in fields.items() if value is not GONE}
+    return json.dumps({**GOOD, "type": kind, "data": fields}).encode()
+
+
 def due(value: object) -> bytes:
     return body({"due_at": value})
 
@@ -304,6 +310,16 @@ _TIMES = [
     Hostile("helper that is a channel", deal("deal.won", helpers=["leo", "channel:email:x@evil.example"]),
             "invalid_value", "/data/helpers", 422, "name a person"),
     Hostile("helper that is a list", deal("deal.won", helpers=[["leo"]]), "wrong_type", "/data/helpers/0", 422),
+    Hostile("check-in of nobody", checkin(person=GONE), "missing_field", "/data/person", 422, "person is required"),
+    Hostile("check-in of a channel", checkin(person="channel:wins"), "invalid_value", "/data/person", 422),
+    Hostile("check-in in no cadence", checkin(cadence=""), "empty", "/data/cadence", 422),
+    Hostile("period of another shape", checkin(period="2026-47"), "invalid_value", "/data/period", 422, "2026-W47"),
+    Hostile("excuse without a period", checkin("checkin.excused"), "missing_field", "/data/period", 422),
+    Hostile("roadblock that is a number", checkin(roadblocks=["Legal", 7]), "wrong_type", "/data/roadblocks/1", 422),
+    Hostile("too many wins", checkin(wins=["w"] * 21), "too_long", "/data/wins", 422),
+    Hostile("confidence of six", checkin(confidence=6), "out_of_range", "/data/confidence", 422, "at most 5"),
+    Hostile("lateness in words", checkin(late="yes"), "wrong_type", "/data/late", 422),
+    Hostile("series from outside", checkin("checkin.scheduled"), "internal_type", "/type", 422),
     Hostile("due_on instant", moved(due_on="2026-11-30T16:00:00Z"), "invalid_date", "/data/due_on", 422, "due_at"),
     Hostile("due_on words", moved(due_on="Friday"), "invalid_date", "/data/due_on", 422),
     Hostile("due_on week", moved(due_on="2026-W48-1"), "invalid_date", "/data/due_on", 422),

@@ -13,6 +13,8 @@ from tests.messages.conftest import Render
 FOLDER = Path(__file__).with_name("golden")
 SHIPPED = (
     "acknowledged",
+    "checkin_ask",
+    "checkin_missed",
     "deal_stalled",
     "deal_won",
     "escalated",

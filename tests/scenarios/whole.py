@@ -75,9 +75,14 @@ class WholeStage:
         await self._installation.move_clock(self._now)
 
     async def give(self, event: Mapping[str, object]) -> None:
+        await self._begin(event)
+
+    async def _begin(self, event: Mapping[str, object] | None = None) -> None:
+        """What is in the log from now on is read, unless a timer is due as well."""
         due = (await self._unfinished.look()).next_due
         await self._installation.open()
-        await self._installation.post(event)
+        if event is not None:
+            await self._installation.post(event)
         if due is None or due > self._now:
             await self._installation.work()
             await self._finish()
@@ -86,6 +91,7 @@ class WholeStage:
     async def replace(self, settings: Settings) -> None:
         await self._installation.end()
         self._installation.settings = settings
+        await self._begin()  # who is in which cadence is said when the service starts
 
     async def story(self) -> Story:
         await self._installation.open()
@@ -113,6 +119,7 @@ def whole(url: str, prefix: str, templates: Templates) -> Build:
             unfinished = Unfinished(url, prefix, SHARDS)
             installation = Installation(settings, templates, url, prefix, Path(folder), now)
             try:
+                await installation.open()
                 yield WholeStage(installation, unfinished, now)
             finally:
                 await installation.end()

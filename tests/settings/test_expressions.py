@@ -7,7 +7,7 @@ import pytest
 
 from service.core.directory import Directory, Person, Team
 from service.core.events import EVENTS, INTERNAL, Event
-from service.core.model import Commitment, Deal, Moment, Told
+from service.core.model import CheckIn, Commitment, Deal, Moment, Report, Told
 from service.core.policy import ConditionFailed
 from service.core.view import expression_view, facts
 from service.settings.expression_view import SAMPLE, SAMPLES
@@ -151,6 +151,11 @@ def test_sample_has_the_shape_of_the_view(family: str) -> None:
     if family == "deal":
         moments = {name: Moment(AT) for name in ("close", "next_step", "last_activity")}
         state.deal, state.moments = Deal("1", helpers=["leo"]), moments
+    if family == "checkin":
+        report = Report("p", "n", ["r"], 3, ["w"])
+        state.checkin = CheckIn(
+            "weekly", period="2026-W47", outcome="submitted", grace_at=AT, submitted_at=AT, report=report
+        )
     event = Event(
         id="1",
         source="s",

@@ -14,6 +14,7 @@ from service.broker import Broker, Placed
 from service.core.envelope import decode
 from service.core.events import Event
 from service.messages.links import Links
+from service.settings.address_book import AddressBook
 from service.settings.service import ServiceSettings
 from service.store.clock import Clock
 from service.store.contract import Shard, StoreDown
@@ -25,6 +26,7 @@ from service.web.server import WebServer
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+BOOK = AddressBook(_ids={"ana@example.com": "ana"})
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 
 
@@ -39,7 +41,7 @@ class Door:
         self.ready: dict[str, object] = {"reasons": [], "role": "owner"}
         self.store, self.metrics = AwayStore(self), Metrics()
         self.deps = WebDeps(
-            settings=lambda: SimpleNamespace(service=self.service),  # type: ignore[arg-type,return-value]
+            settings=lambda: SimpleNamespace(service=self.service, book=BOOK),  # type: ignore[arg-type,return-value]
             store=self.store,
             broker=Broker(self._append),
             clock=Clock(self.store),

@@ -37,7 +37,7 @@ from service.worlds import Worlds
 
 CONFIG = Path(__file__).parents[2] / "config"
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-TOPICS = ("deadlines", "deals")  # of what people answer
+TOPICS = ("deadlines", "deals", "checkins")  # of what people answer
 KEY = "a-signing-key-of-the-tests-0123456789abcdef"
 
 

@@ -48,6 +48,17 @@ async def test_a_structured_event_is_in_the_log_when_it_is_answered(door: Door) 
     assert (found.id, found.subject, found.time) == ("e1", "deadline/c1", found.received_at)
 
 
+async def test_a_check_in_of_an_address_lies_where_its_person_is(door: Door) -> None:
+    for person in ("ana@example.com", "nobody@example.com"):
+        data = {"person": person, "cadence": "weekly", "progress": "Two demos."}
+        await door.send({**GOOD, "type": "checkin.submitted", "data": data})
+
+    places = [(placed.topic, placed.partition) for placed in door.published]
+    subjects = [found.subject for found in door.events()]
+    assert subjects == ["checkin/ana:weekly", "checkin/nobody@example.com:weekly"]
+    assert places == [("checkins", door.deps.broker.partition(subject)) for subject in subjects]
+
+
 async def test_what_is_accepted_is_counted(door: Door) -> None:
     before = door.metrics.value("events_accepted_total", topic="deadlines")
     await door.send([GOOD, event(id="e2")], BATCH)

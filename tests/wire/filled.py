@@ -13,6 +13,7 @@ from service.core.model import Commitment
 AT = datetime(2026, 3, 2, 9, 30, 15, 123_000, UTC)
 # Text that must match a pattern of events.py.
 _MATCHES = {
+    "^[0-9]{4}-W[0-9]{2}$": "2026-W47",
     r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$": "1234.50",
     "^[A-Z]{3}$": "EUR",
     "^(low|normal|high)$": "high",

@@ -19,6 +19,7 @@ from service.core.planning import move
 from service.core.policy import Recipients
 from service.core.reasons import Code
 from service.core.recipients import resolve
+from service.core.series import is_closed
 from service.core.view import CLOSED
 
 
@@ -32,6 +33,10 @@ def _moment(draft: Draft, data: Answer) -> Moment | None:
     elif draft.state.status in CLOSED:
         draft.because(
             Code.CLOSED, f"it is {draft.state.status.replace('_', ' ')} already; nothing was changed"
+        )
+    elif draft.state.checkin and is_closed(draft.state.checkin):
+        draft.because(
+            Code.CLOSED, f"nobody waits for {draft.state.checkin.period} any more; nothing was changed"
         )
     elif isinstance(data.as_of, int) and data.as_of < moment.changed:
         draft.because(
@@ -165,6 +170,9 @@ def on_recommitted(draft: Draft, data: Answer) -> None:
         draft.because(Code.REFUSED, "a new promise needs a new date")
         return
     name = name_of(draft.state, moment)
+    if draft.state.checkin:
+        draft.because(Code.REFUSED, "a check-in falls due when its cadence says; it can be excused instead")
+        return
     if name == "last_activity":
         draft.because(Code.REFUSED, "silence has no date that could be moved; name `moment: close`")
         return
