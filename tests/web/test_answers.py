@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import aiohttp
 import pytest
 
-from service.core.timeline import wall
+from service.core.calendar import wall
 from service.web import answers
 from service.web.buckets import Buckets
 from tests.web.pages_world import KEY, PagesWorld, serving
