@@ -36,7 +36,7 @@ class KafkaWorker:
             *(parts.store, [], parts.clock, parts.metrics, self._beat), self._head, self._fenced, self._check
         )
         self._parts = parts = dataclasses.replace(
-            parts, beat=self._beat, load=self._load, unload=self._unload
+            parts, beat=self._beat, load=self._load, unload=self._unload, give_way=self._timers.give_way
         )
         # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop.
         self._kafka = KafkaBroker(

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -50,6 +50,9 @@ class _WasReset(Exception):
     """The consumer was put elsewhere than we had it: begin again, and see whether store and topic still fit."""
 
 
+async def _at_once() -> None: ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """What every shard needs of the process."""
@@ -66,6 +69,7 @@ class Parts:
     # An owner begins, and its timers are to be fired; it ends.
     load: Callable[["KafkaShard", Owner], None] = lambda _, __: None
     unload: Callable[[Owner], None] = lambda _: None
+    give_way: Callable[[], Awaitable[None]] = _at_once  # what is due comes before what is published
     stopped: dict[Shard, str] = field(default_factory=dict)  # shards out of step, and why
     careful: asyncio.Lock = field(default_factory=asyncio.Lock)  # one suspect at a time is decided alone
 
@@ -297,6 +301,7 @@ class KafkaShard:
             raise _WasReset(f"records from {batch.begins} on are gone, the topic begins at {first}")
 
     async def _publish(self, raws: list[bytes]) -> None:
+        await self._parts.give_way()
         await publish_all(self._parts.broker, raws, self._parts.metrics)
 
     def _seek(self, owner: Owner) -> None:
