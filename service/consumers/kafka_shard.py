@@ -53,6 +53,10 @@ class _WasReset(Exception):
 async def _at_once() -> None: ...
 
 
+async def _nowhere(_: TopicPartition) -> int:
+    raise KafkaError("nobody is there to ask")
+
+
 @dataclass(frozen=True)
 class Parts:
     """What every shard needs of the process."""
@@ -69,6 +73,7 @@ class Parts:
     # An owner begins, and its timers are to be fired; it ends.
     load: Callable[["KafkaShard", Owner], None] = lambda _, __: None
     unload: Callable[[Owner], None] = lambda _: None
+    end: Callable[[TopicPartition], Awaitable[int]] = _nowhere  # the offset after a partition's last record
     give_way: Callable[[], Awaitable[None]] = _at_once  # what is due comes before what is published
     stopped: dict[Shard, str] = field(default_factory=dict)  # shards out of step, and why
     careful: asyncio.Lock = field(default_factory=asyncio.Lock)  # one suspect at a time is decided alone
@@ -216,7 +221,7 @@ class KafkaShard:
             raise LogDown(f"Kafka did not say where {self.shard} ends")
         try:
             async with asyncio.timeout(HEAD_WITHIN_S):
-                end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+                end = await self._parts.end(self._partition)
                 is_read = not self._batches and await self._consumer.position(self._partition) >= end
         except (KafkaError, OSError, TimeoutError) as error:
             since = self._unreadable_since = self._unreadable_since or time.monotonic()

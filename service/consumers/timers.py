@@ -118,12 +118,13 @@ class Timers:
     async def _fire_all(self, now: datetime) -> None:
         """Side by side: one shard is decided while the commits of others are under way. But what may end the process is
         decided with no other beside it."""
-        owners = list(self._owners)
-        if any(owner.suspects.timers for owner in owners):
-            for owner in owners:
+        now_ms = to_ms(now)
+        due = [one for one in self._owners if one.next_due_ms is not None and one.next_due_ms <= now_ms]
+        if any(owner.suspects.timers for owner in due):
+            for owner in due:
                 await self._fire_unless_lost(owner, now)
             return
-        fires = [self._fire_unless_lost(owner, now) for owner in owners]
+        fires = [self._fire_unless_lost(owner, now) for owner in due]
         # All of them come to an end before the next look, whatever one of them raises.
         for result in await asyncio.gather(*fires, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -146,8 +147,6 @@ class Timers:
             self._lost(owner)
 
     async def _fire(self, owner: Owner, now: datetime) -> None:
-        if owner.next_due_ms is None or owner.next_due_ms > to_ms(now):
-            return
         name = str(owner.shard)
         barrier = self._barriers.get(name)
         if barrier is None:

@@ -170,9 +170,12 @@ async def test_a_storm_of_timers_does_not_keep_messages_back_for_ever(
     assert await watch.shard.state("c1") is None
 
 
-@pytest.mark.parametrize("suspect", [False, True])
-async def test_shards_fire_side_by_side_unless_one_may_end_the_process(suspect: bool) -> None:
+@pytest.mark.parametrize("suspect", ["", "due", "idle"])
+async def test_shards_fire_side_by_side_unless_one_may_end_the_process(suspect: str) -> None:
+    """One without timers is no danger: after three restarts every such shard is a suspect."""
     shards = [OneShard(), OneShard()]
+    idle = OneShard()
+    (await idle.own()).suspects.timers = suspect == "idle"
     under_way, most = 0, 0
 
     def watched(commit: Any) -> Any:
@@ -193,12 +196,12 @@ async def test_shards_fire_side_by_side_unless_one_may_end_the_process(suspect: 
         shard.at += timedelta(days=31)
         shard.store.commit = watched(shard.store.commit)
     first = shards[0]
-    first.owner.suspects.timers = suspect
-    owners = [shard.owner for shard in shards]
+    first.owner.suspects.timers = suspect == "due"
+    owners = [shard.owner for shard in (*shards, idle)]
     timers = Timers(first.store, owners, Clock(first.store), first.metrics, lambda: None)
     timers._head = lambda owner: owner._store.head(owner.shard)
 
     await timers._fire_all(first._now())
 
     assert [await shard.state("c1") for shard in shards] == [None, None]
-    assert most == (1 if suspect else 2)
+    assert most == (1 if suspect == "due" else 2)
