@@ -33,9 +33,11 @@ async def main(url: str, count: int, within_s: float) -> None:
                     *[docket.add(fire, when=when)(at) for at, when in whens[n : n + AT_ONCE]]
                 )
 
+        far = time.time() + 3600
+        await add([far] * AT_ONCE)  # connects
         began = time.time()
-        await add([began + 3600] * AT_ONCE)  # to see how long adding all of them will take
-        first = time.time() + 2 * (time.time() - began) * count / AT_ONCE + 2
+        await add([far] * 5 * AT_ONCE)  # to see how long adding all of them will take
+        first = time.time() + 1.5 * (time.time() - began) * count / (5 * AT_ONCE) + 2
         await add(first + within_s * n / count for n in range(count))
         assert time.time() < first, "it was still adding when the first was due"
         async with Worker(
