@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import time
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
@@ -40,7 +41,12 @@ class KafkaWorker:
             *(parts.store, [], parts.clock, parts.metrics, self._beat), self._head, self._fenced, self._check
         )
         self._parts = parts = dataclasses.replace(
-            parts, beat=self._beat, load=self._load, unload=self._unload
+            parts,
+            beat=self._beat,
+            load=self._load,
+            unload=self._unload,
+            end=self._end,
+            give_way=self._timers.give_way,
         )
         # No producer: ours is in broker/kafka.py. The logger is the only way to hear of errors of its reading loop;
         # below `faststream` it would print past us, and it tells of every batch.
@@ -53,6 +59,9 @@ class KafkaWorker:
             logger=logging.getLogger("faststream-kafka"),
             log_level=logging.DEBUG,
         )
+        # Where a partition ends is asked over a connection of its own: on a reader's the question waits behind a fetch,
+        # which waits half a second for records, and timers wait for the answer.
+        self._asking = AIOKafkaConsumer(**access.client(), isolation_level="read_committed")
         topics = parts.broker.topics
         self.topics = [TopicReader(self._kafka, topic, access.topic(topic), name, parts) for topic in topics]
         self.shards = [Shard(topic, p) for topic in topics for p in range(parts.broker.partitions)]
@@ -104,6 +113,7 @@ class KafkaWorker:
 
     async def run(self) -> None:
         try:
+            await self._asking.start()
             await self._kafka.connect()
             # Together: `start` of the broker joins one group after the other, and each waits for a heartbeat of others.
             await asyncio.gather(*(topic.subscriber.start() for topic in self.topics))
@@ -121,6 +131,7 @@ class KafkaWorker:
             self.is_running = False
             await asyncio.gather(*(topic.let_go() for topic in self.topics))
             await self._kafka.stop()
+            await self._asking.stop()
             await asyncio.gather(*(topic.let_go() for topic in self.topics))  # assigned while it was ending
 
     # -- the timers of all shards, fired by one loop -------------------------------------------------------------
@@ -136,6 +147,9 @@ class KafkaWorker:
 
     async def _head(self, owner: Owner) -> str:
         return await self._loaded[owner].head(owner)
+
+    async def _end(self, partition: TopicPartition) -> int:
+        return int((await self._asking.end_offsets([partition]))[partition])
 
     def _fenced(self, owner: Owner) -> None:
         if shard := self._loaded.get(owner):

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -53,6 +53,13 @@ class _WasReset(Exception):
     """The consumer was put elsewhere than we had it: begin again, and see whether store and topic still fit."""
 
 
+async def _at_once() -> None: ...
+
+
+async def _nowhere(_: TopicPartition) -> int:
+    raise KafkaError("nobody is there to ask")
+
+
 @dataclass(frozen=True)
 class Parts:
     """What every shard needs of the process."""
@@ -69,6 +76,8 @@ class Parts:
     # An owner begins, and its timers are to be fired; it ends.
     load: Callable[["KafkaShard", Owner], None] = lambda _, __: None
     unload: Callable[[Owner], None] = lambda _: None
+    end: Callable[[TopicPartition], Awaitable[int]] = _nowhere  # the offset after a partition's last record
+    give_way: Callable[[], Awaitable[None]] = _at_once  # what is due comes before what is published
     stopped: dict[Shard, str] = field(default_factory=dict)  # shards out of step, and why
     careful: asyncio.Lock = field(default_factory=asyncio.Lock)  # one suspect at a time is decided alone
 
@@ -230,7 +239,7 @@ class KafkaShard:
             raise LogDown(f"Kafka did not say where {self.shard} ends")
         try:
             async with asyncio.timeout(HEAD_WITHIN_S):
-                end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+                end = await self._parts.end(self._partition)
                 is_read = not self._batches and await self._consumer.position(self._partition) >= end
                 if is_read and self._next < end:  # passed over, or cut off?
                     first = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
@@ -318,6 +327,7 @@ class KafkaShard:
             raise _WasReset(f"records from {batch.begins} on are gone, the topic begins at {first}")
 
     async def _publish(self, raws: list[bytes]) -> None:
+        await self._parts.give_way()
         await publish_all(self._parts.broker, raws, self._parts.metrics)
 
     def _seek(self, owner: Owner) -> None:

@@ -27,6 +27,10 @@ DOWN_S = 0.05
 # One round of a shard: one commit, whose states may all be cold (design: "Batches").
 FIRE_MAX = 200
 
+# While timers are due, what was decided for others is published this much later at most: in a burst the promises' own
+# times come first (its inboxes and mails are as much work again), and yet nobody's message waits for a storm to end.
+GIVE_WAY_S = 2.0
+
 # This machine's clock and the store's must agree this well before anything fires (design: "Timers").
 SKEW_MAX_S = 2.0
 
@@ -65,6 +69,9 @@ class Timers:
         self._owners: list[Owner] = []
         self._barriers: dict[str, Barrier] = {}
         self._wake = asyncio.Event()
+        self._firing = set[Owner]()
+        self._idle = asyncio.Event()  # nothing is being fired
+        self._idle.set()
         for owner in owners:
             self.add(owner)
 
@@ -84,6 +91,12 @@ class Timers:
         """Look again now: the clock was moved."""
         self._wake.set()
 
+    async def give_way(self) -> None:
+        """Returns once nothing is being fired; after GIVE_WAY_S all the same."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_S):
+                await self._idle.wait()
+
     async def run(self) -> None:
         """Fire for ever; raises Fenced when another process has taken the shards."""
         while True:
@@ -95,13 +108,27 @@ class Timers:
                     await self._back()
                 self._was_away = False
                 if await self._clocks_agree():
-                    for owner in list(self._owners):
-                        await self._fire_unless_lost(owner, now)
+                    await self._fire_all(now)
                 await self._sleep(now)
             except StoreDown as error:
                 log.warning("store_down", error=str(error))
                 self._was_away = True
                 await asyncio.sleep(0.5)
+
+    async def _fire_all(self, now: datetime) -> None:
+        """Side by side: one shard is decided while the commits of others are under way. But what may end the process is
+        decided with no other beside it."""
+        now_ms = to_ms(now)
+        due = [one for one in self._owners if one.next_due_ms is not None and one.next_due_ms <= now_ms]
+        if any(owner.suspects.timers for owner in due):
+            for owner in due:
+                await self._fire_unless_lost(owner, now)
+            return
+        fires = [self._fire_unless_lost(owner, now) for owner in due]
+        # All of them come to an end before the next look, whatever one of them raises.
+        for result in await asyncio.gather(*fires, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     async def _fire_unless_lost(self, owner: Owner, now: datetime) -> None:
         """One shard's trouble is not the others'."""
@@ -120,8 +147,6 @@ class Timers:
             self._lost(owner)
 
     async def _fire(self, owner: Owner, now: datetime) -> None:
-        if owner.next_due_ms is None or owner.next_due_ms > to_ms(now):
-            return
         name = str(owner.shard)
         barrier = self._barriers.get(name)
         if barrier is None:
@@ -135,8 +160,15 @@ class Timers:
                 self._barriers.pop(name, None)
             return
         self._barriers.pop(name, None)
-        while await owner.fire(barrier.seen_ms, now, FIRE_MAX) == FIRE_MAX:
-            self._beat()
+        self._firing.add(owner)
+        self._idle.clear()
+        try:
+            while await owner.fire(barrier.seen_ms, now, FIRE_MAX) == FIRE_MAX:
+                self._beat()
+        finally:
+            self._firing.remove(owner)
+            if not self._firing:
+                self._idle.set()
 
     async def _clocks_agree(self) -> bool:
         skew = abs((datetime.now(UTC) - await self._store.now()).total_seconds())

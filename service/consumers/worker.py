@@ -117,6 +117,11 @@ class Worker:
         )
         timers = Timers(self._store, list(owners.values()), self._clock, self._metrics, self.beat)
         self.wake = timers.wake
+
+        async def publish(raws: list[bytes]) -> None:
+            await timers.give_way()
+            await publish_all(self._broker, raws, self._metrics)
+
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew())
             await streams.one_by_one()
@@ -126,7 +131,7 @@ class Worker:
             group.create_task(streams.run())
             group.create_task(timers.run())
             for owner in owners.values():
-                group.create_task(publish_emits(self._store, owner, self._publish))
+                group.create_task(publish_emits(self._store, owner, publish))
             self.is_owner = True
             self._metrics.shards_owned.set(len(owners))
 
@@ -155,9 +160,6 @@ class Worker:
             with contextlib.suppress(StoreDown):
                 await measure_backlog(self._store, self.shards, self._metrics)
             await asyncio.sleep(MEASURE_EVERY_S)
-
-    async def _publish(self, raws: list[bytes]) -> None:
-        await publish_all(self._broker, raws, self._metrics)
 
     async def _release(self, holder: str) -> None:
         with contextlib.suppress(StoreDown):  # the lease ends by itself

@@ -56,7 +56,7 @@ def event(kind: str, number: str, **data: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def running(smtp_port: int) -> AsyncIterator[RunningService]:
+async def running(smtp_port: int, **settings: str) -> AsyncIterator[RunningService]:
     with tempfile.TemporaryDirectory(prefix="ft-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -66,6 +66,7 @@ async def running(smtp_port: int) -> AsyncIterator[RunningService]:
             "FOLLOWTHROUGH_DATA_DIR": f"{folder}/data",
             "FOLLOWTHROUGH_WEB__LISTEN": url.removeprefix("http://"),
             "FOLLOWTHROUGH_WEB__PUBLIC_URL": url,
+            **settings,
         }
         command = ("-m", "service", "run", "--config", str(LADDER), "--log-level", "warning")
         with (Path(folder) / "log").open("wb") as log:

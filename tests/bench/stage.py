@@ -3,15 +3,19 @@
 import asyncio
 import json
 import os
+import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from redis.asyncio import Redis
 
+from service.broker import Broker, Placed
+from service.consumers.names import HeldName
 from service.consumers.streams import Streams
+from service.consumers.worker import Worker
 from service.core.directory import World
 from service.core.envelope import admit
 from service.core.ids import partition_of, split_subject
@@ -95,6 +99,32 @@ class Stage:
             await reading  # Raises what stopped it, if anything did.
         return took
 
+    async def record(self, events: Sequence[dict[str, object]]) -> None:
+        """Have them decided and stored by an owner that is gone afterwards."""
+        await self.own()
+        await self.feed(events)
+        await self.drain()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker that has just taken every shard, their states cold: it reads, fires, publishes and decides."""
+
+        async def append(placed: list[Placed]) -> None:
+            await self.store.append([(Shard(one.topic, one.partition), one.value) for one in placed])
+
+        with tempfile.TemporaryDirectory(prefix="ft-") as folder:
+            name = HeldName(Path(folder), "bench")
+            given = (self.store, Broker(append), self.worlds, self.clock, self.metrics, lambda _: None)
+            worker = Worker(name, *given)
+            task = asyncio.create_task(worker.run())
+            try:
+                await wait_for(lambda: worker.is_owner, task)
+                yield
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+                name.release()
+
     def event(self, kind: str, number: str, **data: object) -> dict[str, object]:
         """One CloudEvent of about 350 bytes about commitment `number`."""
         return {
@@ -115,6 +145,13 @@ class Stage:
             owner = self.people[place % len(self.people)]
             title = f"Send the proposal to Northwind ({number})"
             yield self.event("deadline.set", number, title=title, owner=owner, due_at=at.isoformat())
+
+
+async def wait_for(is_so: Callable[[], bool], task: "asyncio.Task[None]") -> None:
+    """Look again and again while `task` goes on: nothing tells a bench when."""
+    while not is_so():
+        assert not task.done(), task
+        await asyncio.sleep(0.02)
 
 
 def _shard_of(subject: str) -> Shard:

@@ -47,7 +47,7 @@ async def test_events_committed(server: Server, table: Table, config: Path, poli
         await engine.own()
         for number in range(ROUNDS):
             before = [engine.owners[shard].position for shard in SHARDS]
-            events = list(_lives(engine, number))
+            events = list(lives(engine, number))
             await engine.feed(events)
             engine.commits.clear()
             ours.append(len(events) / await engine.drain())
@@ -58,7 +58,8 @@ async def test_events_committed(server: Server, table: Table, config: Path, poli
     table.add(f"events committed/s, {policies}; bare: plain XREAD", ours, read)
 
 
-def _lives(engine: Stage, number: int) -> Iterator[dict[str, object]]:
+def lives(engine: Stage, number: int) -> Iterator[dict[str, object]]:
+    """Whole lives of so many commitments, a stage at a time."""
     numbers = [f"{number}-{n}" for n in range(COMMITMENTS)]
     yield from engine.made(numbers, datetime.now(UTC) + timedelta(days=10), timedelta(days=20))
     for percent in (40, 80):

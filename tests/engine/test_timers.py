@@ -1,6 +1,8 @@
 """Timers fire on time, in order, and never on stale knowledge: first the log is read up to where it stood."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -123,3 +125,83 @@ async def test_a_log_that_is_no_stream_of_the_store_is_asked_itself_where_it_end
     await timers._fire(shard.owner, shard._now())
 
     assert list(timers._barriers.values()) == [first]
+
+
+async def test_what_is_decided_for_others_waits_while_timers_are_fired(watch: Watch) -> None:
+    """A burst's own times come first: publishing, and all that follows from it, is as much work again."""
+    shard, order = watch.shard, list[str]()
+    for number in range(2 * module.FIRE_MAX):
+        await watch.a_stub(f"d{number}")
+    commit = shard.store.commit
+
+    async def watched(*given: Any) -> int:
+        order.append("fired")
+        publishing.append(asyncio.create_task(publish()))
+        await asyncio.sleep(0)  # it begins
+        return int(await commit(*given))
+
+    async def publish() -> None:
+        await watch.timers.give_way()
+        order.append("published")
+
+    publishing: list[asyncio.Task[None]] = []
+    shard.store.commit = watched
+    shard.at += timedelta(days=31)
+    await watch.look()
+    await asyncio.gather(*publishing)
+
+    assert order == ["fired"] * 3 + ["published"] * 3
+
+
+async def test_a_storm_of_timers_does_not_keep_messages_back_for_ever(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GIVE_WAY_S", 0.0)
+    commit = watch.shard.store.commit
+
+    async def watched(*given: Any) -> int:
+        await watch.timers.give_way()  # it would wait for ever: this very commit is what is waited for
+        return int(await commit(*given))
+
+    watch.shard.store.commit = watched
+    watch.shard.at += timedelta(days=31)
+    await watch.look()
+
+    assert await watch.shard.state("c1") is None
+
+
+@pytest.mark.parametrize("suspect", ["", "due", "idle"])
+async def test_shards_fire_side_by_side_unless_one_may_end_the_process(suspect: str) -> None:
+    """One without timers is no danger: after three restarts every such shard is a suspect."""
+    shards = [OneShard(), OneShard()]
+    idle = OneShard()
+    (await idle.own()).suspects.timers = suspect == "idle"
+    under_way, most = 0, 0
+
+    def watched(commit: Any) -> Any:
+        async def counted(*given: Any) -> int:
+            nonlocal under_way, most
+            under_way, most = under_way + 1, max(most, under_way + 1)
+            for _ in range(20):  # long enough for the other shard to come as far
+                await asyncio.sleep(0)
+            under_way -= 1
+            return int(await commit(*given))
+
+        return counted
+
+    for shard in shards:
+        await shard.own()
+        await shard.tell("deadline.met")
+        await shard.catch_up()
+        shard.at += timedelta(days=31)
+        shard.store.commit = watched(shard.store.commit)
+    first = shards[0]
+    first.owner.suspects.timers = suspect == "due"
+    owners = [shard.owner for shard in (*shards, idle)]
+    timers = Timers(first.store, owners, Clock(first.store), first.metrics, lambda: None)
+    timers._head = lambda owner: owner._store.head(owner.shard)
+
+    await timers._fire_all(first._now())
+
+    assert [await shard.state("c1") for shard in shards] == [None, None]
+    assert most == (1 if suspect == "due" else 2)

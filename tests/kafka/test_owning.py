@@ -200,3 +200,21 @@ async def test_a_producer_is_made_anew_after_an_error(installation: Installation
         await installation.publish(promise("c1"))
 
     await installation.publish(promise("c1"))
+
+
+async def test_where_a_partition_ends_is_never_asked_behind_a_readers_fetch(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """A fetch waits half a second for records, and all that is asked over its connection waits with it."""
+    await installation.worker()
+    await installation.publish(promise("c1"))
+    await installation.has("c1")
+    reader = installation.reader("c1")
+    assert reader.owner is not None
+
+    async def behind_a_fetch(*_: object) -> None:
+        raise AssertionError("it would wait for the fetch")
+
+    monkeypatch.setattr(reader._consumer, "end_offsets", behind_a_fetch)
+
+    assert await reader.head(reader.owner) == "1"
