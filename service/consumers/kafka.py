@@ -59,9 +59,7 @@ class KafkaWorker:
             logger=logging.getLogger("faststream-kafka"),
             log_level=logging.DEBUG,
         )
-        # Where a partition ends is asked over a connection of its own: on a reader's the question waits behind a fetch,
-        # which waits half a second for records, and timers wait for the answer.
-        self._asking = AIOKafkaConsumer(**access.client(), isolation_level="read_committed")
+        self._access = access
         topics = parts.broker.topics
         self.topics = [TopicReader(self._kafka, topic, access.topic(topic), name, parts) for topic in topics]
         self.shards = [Shard(topic, p) for topic in topics for p in range(parts.broker.partitions)]
@@ -112,6 +110,9 @@ class KafkaWorker:
         return len(self._loaded)
 
     async def run(self) -> None:
+        # Where a partition ends is asked over a connection of its own: on a reader's the question waits behind a fetch,
+        # which waits half a second for records, and timers wait for the answer.
+        self._asking = AIOKafkaConsumer(**self._access.client(), isolation_level="read_committed")
         try:
             await self._asking.start()
             await self._kafka.connect()

@@ -115,6 +115,7 @@ def whole_on_kafka(
             installation = KafkaInstallation(kafka, topic_prefix, *where)
             try:
                 await unfinished.start()
+                await installation.open()
                 yield WholeStage(installation, unfinished, now, SHARDS)
             finally:
                 await installation.end()
