@@ -139,16 +139,14 @@ def _subject_of(key: str, inboxes: "list[LogEntry]") -> str:
 
 
 def _what_became(entry: "LogEntry", inboxes: "list[LogEntry]") -> "list[LogEntry]":
-    """The inboxes' decisions on what `entry` asked for, and the attempts to deliver it, in the order of time."""
+    """The inboxes' decisions on what `entry` asked for, each with the attempts to deliver it."""
     asked = {key for what, key, _ in entry.effects if what == "notify"}
-    inbox = [
-        one
-        for one in inboxes
-        if one.input == "notification.requested" and one.input_id.rpartition(" ")[2] in asked
-    ]
-    owed = {key for one in inbox for what, key, _ in one.effects if what == "deliver"}
-    sent = [one for one in inboxes if one.input == "delivery" and one.input_id in owed]
-    return sorted([*inbox, *sent], key=lambda one: one.at)
+    found = []
+    for one in inboxes:
+        if one.input == "notification.requested" and one.input_id.rpartition(" ")[2] in asked:
+            owed = {key for what, key, _ in one.effects if what == "deliver"}
+            found += [one, *(sent for sent in inboxes if sent.input == "delivery" and sent.input_id in owed)]
+    return found
 
 
 def _about(story: Story, person: str) -> Story:
