@@ -43,7 +43,10 @@ def fires_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> da
 def reckoned_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> datetime:
     """When the firing would be due around a moment as much later as the ladder was held up."""
     assert moment.at is not None
-    return nominal_at(firing, moment.at + held_up(firing, run), calendar)
+    by = held_up(firing, run)
+    at = nominal_at(firing, moment.at + by, calendar)
+    # A day that begins later may be worked from an earlier hour on; what was held up is not early for that.
+    return max(at, nominal_at(firing, moment.at, calendar)) if by > timedelta() else at
 
 
 def held_up(firing: Firing, run: Run) -> timedelta:
