@@ -61,6 +61,10 @@ class Calendar(NamedTuple):
         opens, _ = next(self._spans(moment, 1), (moment, moment))
         return opens
 
+    def opening(self, at: datetime) -> datetime:
+        """`at` itself where work goes on from it, else the next opening: the end of a working day is none."""
+        return next(self._spans(at, 1), (at, at))[0]
+
     def _business(self, at: At, moment: datetime, times: int) -> datetime:
         if at.days:
             return self._business_days(moment, at.days * times)

@@ -19,6 +19,7 @@ from service.core.timeline import (
     firings,
     held_until,
     is_behind,
+    later_by,
     pending,
     reckoned_at,
     told_after,
@@ -89,13 +90,18 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
         if not due:
             return
         latest = max(at for at, _ in due)
-        current = _first_of([firing for at, firing in due if at == latest], latest, run, moment, calendar)
+        together = [firing for at, firing in due if at == latest]
+        current = _first_of(together, run, moment, calendar)
         current_is_after = not any(firing.is_before for firing in current)
         if current_is_after and not resumed and draft.now - latest > OUTAGE_AFTER:
-            run.outage += draft.now - latest
             draft.because(
                 Code.RESCHEDULED, f"{policy.name} runs late; its next steps keep their distance from now"
             )
+            if _go_on(run, current[0], moment, calendar, draft.now) > draft.now:
+                resumed = True
+                continue  # late as it is, it waits for the next opening
+        elif len(current) < len(together):
+            _go_on(run, current[0], moment, calendar, latest)
         for at, firing in due:
             if at < latest:
                 skip(
@@ -112,13 +118,18 @@ def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
         pull_next(draft, moment, run)
 
 
-def _first_of(due: list[Firing], at: datetime, run: Run, moment: Moment, calendar: Calendar) -> list[Firing]:
-    """Of steps that one day off has brought together at its end, the first; the others keep their distance to it."""
+def _first_of(due: list[Firing], run: Run, moment: Moment, calendar: Calendar) -> list[Firing]:
+    """Of steps that a grace has brought together at its end, the first."""
     reckoned = {firing.bit: reckoned_at(firing, run, moment, calendar) for firing in due}
-    first = min(reckoned.values())
-    if first != max(reckoned.values()):
-        run.outage += at - first
-    return [firing for firing in due if reckoned[firing.bit] == first]
+    return [firing for firing in due if reckoned[firing.bit] == min(reckoned.values())]
+
+
+def _go_on(run: Run, firing: Firing, moment: Moment, calendar: Calendar, at: datetime) -> datetime:
+    """Let the ladder go on with `firing` at `at`, the rest at its distance; where nobody works then, at the next
+    opening. When that is."""
+    at = calendar.opening(at) if firing.is_business and calendar.working(at) != at else at
+    run.outage += later_by(firing, run, moment, calendar, at)
+    return at
 
 
 def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -> bool:
@@ -233,12 +244,15 @@ def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
     policy, told = policy_of(draft, run), told_after(draft.state, moment)
     calendar = draft.world.directory.calendar_of(draft.state.owner)
     ahead = [
-        fires_at(firing, run, moment, calendar)
+        (fires_at(firing, run, moment, calendar), firing)
         for firing in pending(run, policy, moment, calendar)
         if not firing.is_before and held_until(firing, run, moment, told) is None
     ]
-    if ahead and min(ahead) > draft.now:
-        run.outage += draft.now - min(ahead)
+    if not ahead:
+        return
+    due_at, following = min(ahead, key=lambda pair: pair[0])
+    if due_at > draft.now:
+        _go_on(run, following, moment, calendar, draft.now)
 
 
 def resume(draft: Draft, moment: Moment, run: Run) -> bool:
@@ -272,9 +286,12 @@ def _step_back(draft: Draft, moment: Moment, run: Run, snoozed: bool) -> None:
     if again and (before or not ahead):
         run.done &= ~(1 << run.last)
         ahead = again
-    after = [fires_at(f, run, moment, calendar) for f in ahead if not f.is_before and f.waits_for != "done"]
-    if after and min(after) < draft.now:
-        run.held += draft.now - min(after)
+    after = [
+        (fires_at(f, run, moment, calendar), f) for f in ahead if not f.is_before and f.waits_for != "done"
+    ]
+    at, first = min(after, key=lambda pair: pair[0], default=(draft.now, None))
+    if first is not None and at < draft.now:
+        run.held += later_by(first, run, moment, calendar, draft.now)
 
 
 def moved_into_past(draft: Draft, moment: Moment) -> datetime | None:

@@ -30,21 +30,44 @@ def is_behind(firing: Firing, moment_at: datetime, calendar: Calendar, now: date
 
 
 def fires_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> datetime:
-    """When the firing is due in this run: business time that was held up never ends up on a day off."""
+    """When the firing is due in this run: as reckoned, but not before the moment's grace is over; and business time
+    that was held up goes on at an opening, not at the end of a working day."""
     at = reckoned_at(firing, run, moment, calendar)
-    return calendar.working(at) if firing.is_business and not firing.is_before else at
+    if firing.is_before:
+        return at
+    if moment.not_before is not None and at < moment.not_before:
+        return calendar.working(moment.not_before) if firing.is_business else moment.not_before
+    return calendar.opening(at) if firing.is_business and held_up(firing, run) else at
 
 
 def reckoned_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> datetime:
-    """The firing's nominal time, later by what held the ladder up."""
+    """When the firing would be due around a moment as much later as the ladder was held up."""
     assert moment.at is not None
-    at = nominal_at(firing, moment.at, calendar)
+    by = held_up(firing, run)
+    at = nominal_at(firing, moment.at + by, calendar)
+    # A day that begins later may be worked from an earlier hour on; what was held up is not early for that.
+    return max(at, nominal_at(firing, moment.at, calendar)) if by > timedelta() else at
+
+
+def held_up(firing: Firing, run: Run) -> timedelta:
+    """How much later the moment counts for this firing; nothing before the moment is held up."""
     if firing.is_before:
-        return at
-    at += run.outage
-    if firing.waits_for != "done":
-        at += run.held
-    return max(at, moment.not_before) if moment.not_before else at
+        return timedelta()
+    return run.outage if firing.waits_for == "done" else run.outage + run.held
+
+
+def later_by(firing: Firing, run: Run, moment: Moment, calendar: Calendar, at: datetime) -> timedelta:
+    """How much later than now the moment must count for the firing to be due at `at`; negative to pull it forward."""
+    assert moment.at is not None
+    due_at = reckoned_at(firing, run, moment, calendar)
+    if firing.step.at.clock is not None:
+        return at - due_at
+    around = at
+    if firing.round and firing.step.repeat:
+        around = calendar.shifted(firing.step.repeat.every, at, -firing.round)
+    by = calendar.shifted(firing.step.at, around, -1) - moment.at - held_up(firing, run)
+    # Working hours may round a day's way back past the moment itself: then nothing is moved.
+    return max(by, timedelta()) if at >= due_at else min(by, timedelta())
 
 
 def firings(policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
