@@ -1,6 +1,6 @@
 """Opens the event log that the settings name, as a broker to publish to: the store's own streams, or Kafka.
 
-What it cannot do it says as the store does (StoreDown, Unfit), so that no publisher needs to know which log it is.
+What it cannot do it says as the store does (a StoreDown, Unfit), so that no publisher needs to know which log it is.
 """
 
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from service.broker import Broker, Placed
 from service.settings.service import ServiceSettings
-from service.store.contract import Shard, Store, StoreDown, Unfit
+from service.store.contract import LogDown, Shard, Store, Unfit
 
 
 @asynccontextmanager
@@ -28,7 +28,7 @@ async def open_broker(service: ServiceSettings, store: Store) -> AsyncIterator[B
         kafka = KafkaLog(Access.of(service))
         await kafka.start(Broker.topics)
     except KafkaDown as error:
-        raise StoreDown(str(error)) from error
+        raise LogDown(str(error)) from error
     except KafkaUnfit as error:
         raise Unfit(str(error)) from error
 
@@ -36,7 +36,7 @@ async def open_broker(service: ServiceSettings, store: Store) -> AsyncIterator[B
         try:
             await kafka.append(placed)
         except KafkaDown as error:
-            raise StoreDown(str(error)) from error
+            raise LogDown(str(error)) from error
 
     try:
         yield Broker(publish, service.partitions)

@@ -106,14 +106,15 @@ def _failure(error: Exception, config: Path | None) -> Failure | None:
     from service.app import NoSharedKey
     from service.consumers.names import NameTaken
     from service.settings.problems import ConfigError
-    from service.store.contract import StoreDown, Unfit
+    from service.store.contract import LogDown, StoreDown, Unfit
     from service.web.doors import OpenDoor
 
     if isinstance(error, ConfigError):
         return cannot_load(error.problems, config)
     if isinstance(error, StoreDown):
+        what = "event log" if isinstance(error, LogDown) else "store"
         return Failure(
-            Exit.DOWN, f"the store cannot be used: {error}", f"check with `{command('doctor', config)}`"
+            Exit.DOWN, f"the {what} cannot be used: {error}", f"check with `{command('doctor', config)}`"
         )
     if isinstance(error, Unfit):
         return Failure(Exit.DOWN, str(error))

@@ -21,10 +21,9 @@ from service.broker import Broker
 from service.broker.topic_id import topic_id
 from service.consumers.kafka_records import read_record
 from service.consumers.reading import IdOfEmail, publish_all
-from service.consumers.timers import LogDown
 from service.engine import Fenced, Gap, Input, Owner, publish_emits
 from service.store.clock import Clock
-from service.store.contract import Record, Shard, Store, StoreDown, Unfit
+from service.store.contract import LogDown, Record, Shard, Store, StoreDown, Unfit
 from service.telemetry.logs import get_log
 from service.telemetry.metrics import Metrics
 from service.worlds import Worlds
@@ -34,6 +33,8 @@ log = get_log()
 SOURCE = "kafka"
 # Beside the place: which topic it is a place in. No origin of a forwarded record is written so.
 TOPIC_ID = "kafka@topic"
+# As `Owner.skip_to` leaves what stands beside the place: which topic it is, Kafka has not said since.
+UNKNOWN = "0"
 # Two batches: the next one lies ready while the first is being committed.
 BATCHES_MAX = 2
 # The reader of the topic waits this long for room; then it leaves this partition alone and reads the others.
@@ -79,6 +80,8 @@ class Parts:
     end: Callable[[TopicPartition], Awaitable[int]] = _nowhere  # the offset after a partition's last record
     give_way: Callable[[], Awaitable[None]] = _at_once  # what is due comes before what is published
     stopped: dict[Shard, str] = field(default_factory=dict)  # shards out of step, and why
+    # Shards that stood once: what they lose later, nobody has accepted (`accepts_state_loss` is of the start).
+    stood: set[Shard] = field(default_factory=set)
     careful: asyncio.Lock = field(default_factory=asyncio.Lock)  # one suspect at a time is decided alone
 
 
@@ -169,6 +172,7 @@ class KafkaShard:
             await owner.skip_to(str(self._first), lost, await parts.clock.now())
         if found and owner.offsets.get(TOPIC_ID) != found:
             await owner.stand_at(str(self._first), {TOPIC_ID: found}, await parts.clock.now())
+        parts.stood.add(self.shard)
         await owner.start()
         if self.is_over:
             return
@@ -200,7 +204,7 @@ class KafkaShard:
                 f"the store knows nothing of it, and Kafka says that {committed} records were decided: the state "
                 "was wiped, or this is another store"
             )
-        elif found and found != owner.offsets.get(TOPIC_ID, found):
+        elif found and owner.offsets.get(TOPIC_ID, UNKNOWN) not in (found, UNKNOWN):
             lost = f"{stored} records were decided, and the topic was made anew since: it is another topic"
         elif int(stored) < first:
             lost = f"records {stored} to {first - 1} are gone from the topic and were never decided"
@@ -208,7 +212,7 @@ class KafkaShard:
             lost = f"{stored} records were decided, and the topic ends at {end}: it is another topic"
         else:
             return int(stored), ""
-        if not self._parts.accepts_state_loss:
+        if not self._parts.accepts_state_loss or self.shard in self._parts.stood:
             raise OutOfStep(f"{lost}. To go on from {first}, start once with --accept-state-loss")
         log.error("state_loss_accepted", shard=str(self.shard), what=lost, position=first)
         return int(first), lost

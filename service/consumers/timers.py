@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from service.engine import Fenced, Gap, Owner
 from service.store.clock import Clock, to_ms
-from service.store.contract import Store, StoreDown
+from service.store.contract import LogDown, Store, StoreDown
 from service.telemetry.logs import get_log
 from service.telemetry.metrics import Metrics
 
@@ -24,6 +24,9 @@ LOOK_EVERY_S = 0.25
 # A pause when one shard cannot be asked, so that asking it again and again is not all that happens.
 DOWN_S = 0.05
 
+# The others' timers wait this long for one shard's log to say where it ends; then the shard is left out of the round.
+HEAD_IN_ROUND_S = 0.1
+
 # One round of a shard: one commit, whose states may all be cold (design: "Batches").
 FIRE_MAX = 200
 
@@ -33,10 +36,6 @@ GIVE_WAY_S = 2.0
 
 # This machine's clock and the store's must agree this well before anything fires (design: "Timers").
 SKEW_MAX_S = 2.0
-
-
-class LogDown(StoreDown):
-    """The event log does not say where it ends; the store is well."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class Timers:
         self._back, self._was_away = back, False
         self._owners: list[Owner] = []
         self._barriers: dict[str, Barrier] = {}
+        self._asked: dict[Owner, asyncio.Task[Barrier]] = {}  # where its log ends, asked and not yet used
         self._wake = asyncio.Event()
         self._firing = set[Owner]()
         self._idle = asyncio.Event()  # nothing is being fired
@@ -86,6 +86,8 @@ class Timers:
     def remove(self, owner: Owner) -> None:
         self._owners.remove(owner)
         self._barriers.pop(str(owner.shard), None)
+        if asked := self._asked.pop(owner, None):
+            asked.cancel()
 
     def wake(self) -> None:
         """Look again now: the clock was moved."""
@@ -150,13 +152,14 @@ class Timers:
         name = str(owner.shard)
         barrier = self._barriers.get(name)
         if barrier is None:
-            barrier = self._barriers[name] = Barrier(to_ms(now), await self._head(owner))
-        if owner not in self._owners:
-            return  # taken away while its log was asked
+            if (barrier := await self._end_of_log(owner, now)) is None:
+                return
+            self._barriers[name] = barrier
         if not has_read(owner.position, barrier.position):
             # The log is behind; the consumer catches up and we look again. A place that a rollback took away never
             # comes: then the next look takes another one.
-            if not has_read(await self._head(owner), barrier.position):
+            end = await self._end_of_log(owner, now)
+            if end is not None and not has_read(end.position, barrier.position):
                 self._barriers.pop(name, None)
             return
         self._barriers.pop(name, None)
@@ -170,6 +173,22 @@ class Timers:
             if not self._firing:
                 self._idle.set()
 
+    async def _end_of_log(self, owner: Owner, now: datetime) -> Barrier | None:
+        """Where the owner's log ends and when that was asked. None where it has not said so soon: it is asked beside
+        the rounds until then; or where the owner was taken away meanwhile."""
+        if (asked := self._asked.get(owner)) is None:
+            asked = self._asked[owner] = asyncio.create_task(self._ask(owner, now))
+            # Nobody may come back for what it raised: its owner was taken away.
+            asked.add_done_callback(lambda one: one.cancelled() or one.exception())
+        await asyncio.wait([asked], timeout=HEAD_IN_ROUND_S)
+        if not asked.done() or owner not in self._owners:
+            return None
+        del self._asked[owner]
+        return asked.result()
+
+    async def _ask(self, owner: Owner, now: datetime) -> Barrier:
+        return Barrier(to_ms(now), await self._head(owner))
+
     async def _clocks_agree(self) -> bool:
         skew = abs((datetime.now(UTC) - await self._store.now()).total_seconds())
         self._metrics.clock_difference_seconds.set(skew)
@@ -181,7 +200,7 @@ class Timers:
     async def _sleep(self, now: datetime) -> None:
         ahead = [owner.next_due_ms for owner in self._owners if owner.next_due_ms is not None]
         wait = (min(ahead) - to_ms(now)) / 1000 if ahead else LOOK_EVERY_S
-        if wait <= 0 and self._barriers:
+        if wait <= 0 and (self._barriers or self._asked):
             wait = 0.01  # waiting for the log to be read, not for time
         with contextlib.suppress(TimeoutError):
             # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).

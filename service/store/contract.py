@@ -29,6 +29,10 @@ class StoreDown(Exception):
     """The store cannot be reached or refuses to write. Nothing was acknowledged; try again later."""
 
 
+class LogDown(StoreDown):
+    """An event log that is no stream of the store cannot be reached; the store is well."""
+
+
 class Unfit(Exception):
     """What is stored, or the server itself, does not suit this program: an operator must act. The text says how."""
 

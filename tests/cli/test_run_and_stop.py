@@ -178,6 +178,16 @@ def test_a_store_that_is_down_ends_the_start_with_3(shell: Shell) -> None:
     assert "error: the store cannot be used: " in said
 
 
+def test_a_kafka_that_is_down_is_not_called_the_store(shell: Shell) -> None:
+    shell.env["FOLLOWTHROUGH_EVENT_LOG"] = "kafka://127.0.0.1:1"
+
+    process = shell.start("run")
+    _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 3
+    assert "error: the event log cannot be used: Kafka at 127.0.0.1:1" in said
+
+
 def test_an_unknown_level_is_wrong_use(shell: Shell) -> None:
     answer = shell("run", "--log-level", "loud")
 

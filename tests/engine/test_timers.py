@@ -127,6 +127,74 @@ async def test_a_log_that_is_no_stream_of_the_store_is_asked_itself_where_it_end
     assert list(timers._barriers.values()) == [first]
 
 
+class SlowLog:
+    """A log that says where it ends when it is let; how often it was asked, and how often nobody waited any more."""
+
+    def __init__(self, *slow: Owner) -> None:
+        self._slow, self.answers, self.asked, self.given_up = slow, asyncio.Event(), 0, 0
+
+    async def head(self, owner: Owner) -> str:
+        if owner in self._slow:
+            self.asked += 1
+            try:
+                await self.answers.wait()
+            except asyncio.CancelledError:
+                self.given_up += 1
+                raise
+        return str(await owner._store.head(owner.shard))
+
+
+async def test_one_log_that_does_not_say_where_it_ends_holds_no_other_shards_timers() -> None:
+    shards = [OneShard(), OneShard()]
+    for shard in shards:
+        await shard.own()
+        await shard.tell("deadline.met")
+        await shard.catch_up()
+        shard.at += timedelta(days=31)
+    slow = shards[0]
+    log = SlowLog(slow.owner)
+    owners = [shard.owner for shard in shards]
+    timers = Timers(slow.store, owners, Clock(slow.store), slow.metrics, lambda: None, log.head)
+
+    async with asyncio.timeout(20):
+        await timers._fire_all(slow._now())
+    assert [await shard.state("c1") is None for shard in shards] == [False, True]
+    await timers._fire_all(slow._now())
+    log.answers.set()
+    await timers._fire_all(slow._now())
+
+    assert await slow.state("c1") is None
+    assert log.asked == 1, "it is waited for, not asked again and again"
+
+
+async def test_a_late_answer_counts_for_the_time_at_which_it_was_asked(watch: Watch) -> None:
+    """What was due after the question is not fired on it: the `met` may have come behind that place."""
+    shard, log = watch.shard, SlowLog(watch.shard.owner)
+    watch.timers._head = log.head
+    shard.at += timedelta(days=29)
+    await watch.look()
+    shard.at += timedelta(days=2)
+    log.answers.set()
+
+    await watch.look()
+    assert await shard.state("c1") is not None
+
+    await watch.look()
+    assert await shard.state("c1") is None
+
+
+async def test_a_shard_that_was_taken_away_is_not_asked_about_any_more(watch: Watch) -> None:
+    log = SlowLog(watch.shard.owner)
+    watch.timers._head = log.head
+    watch.shard.at += timedelta(days=31)
+    await watch.look()
+
+    watch.timers.remove(watch.shard.owner)
+    await asyncio.sleep(0)
+
+    assert log.given_up == 1
+
+
 async def test_what_is_decided_for_others_waits_while_timers_are_fired(watch: Watch) -> None:
     """A burst's own times come first: publishing, and all that follows from it, is as much work again."""
     shard, order = watch.shard, list[str]()

@@ -3,10 +3,14 @@
 import asyncio
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from service.broker import kafka as broker
-from service.consumers import kafka
-from tests.kafka.conftest import Installation, promise, until
+from service.broker.topic_id import topic_id
+from service.consumers import kafka, kafka_shard
+from service.consumers.kafka_shard import TOPIC_ID, UNKNOWN
+from service.engine import Owner
+from tests.kafka.conftest import PARTITIONS, Installation, promise, until
 from tests.kafka_server import KafkaServer
 
 pytestmark = [pytest.mark.server, pytest.mark.kafka]
@@ -65,6 +69,50 @@ async def test_a_topic_made_anew_is_told_from_the_old_one_by_its_id_however_much
     await installation.has(*names)
     await installation.stop()
     assert (await installation.worker()).reasons == [], "accepted once is accepted"
+
+
+async def test_a_loss_was_accepted_for_the_start_and_for_no_later_one(installation: Installation):
+    worker = await installation.worker(accepts_state_loss=True)
+    await installation.publish(promise("c1"))
+    await installation.has("c1")
+
+    await installation.make_anew()
+
+    await until(lambda: any("it is another topic" in one for one in worker.reasons))
+
+
+async def test_an_accepted_topic_whose_id_is_learned_later_is_not_taken_for_yet_another(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """Kafka does not tell the id of a topic whose leader is being chosen."""
+    await installation.worker()
+    names = ["c1", *(f"n{number}" for number in range(8))]
+    assert {installation.shard(name).partition for name in names} == {0, 1, 2}
+    await installation.publish(*map(promise, names))
+    await installation.has(*names)
+    await installation.stop()
+    await installation.make_anew()
+    asked = list[str]()
+
+    async def not_at_once(consumer: AIOKafkaConsumer, name: str) -> str | None:
+        asked.append(name)
+        return "" if asked.count(name) <= PARTITIONS else await topic_id(consumer, name)
+
+    monkeypatch.setattr(kafka_shard, "topic_id", not_at_once)
+
+    worker = await installation.worker(accepts_state_loss=True)
+    [new] = installation.beside("c1", 1, "new")
+    await installation.publish(promise(new))
+    await until(lambda: all(shard.owner and _knows_its_topic(shard.owner) for shard in worker._held))
+
+    await installation.has(new)
+    await until(lambda: worker.reasons == [])
+    skipped = [one for one in await installation.entries() if one.input == "skipped"]
+    assert len(skipped) == PARTITIONS, "nothing is skipped once more"
+
+
+def _knows_its_topic(owner: Owner) -> bool:
+    return owner.offsets.get(TOPIC_ID, UNKNOWN) != UNKNOWN
 
 
 async def test_a_store_wiped_while_the_worker_runs_stops_it_and_nothing_is_decided(

@@ -254,3 +254,27 @@ def test_marks_inside_a_value_do_not_end_it() -> None:
     said = render(template, {"x": "a\ue001[b](c)\ue000"})
     # then
     assert marks.split(said) == ("**zqv0vqz** y", ["a[b](c)"])
+
+
+def test_every_invisible_character_of_unicode_is_known():
+    """The tables are made from the ranges that hold such characters, not from all of Unicode."""
+    bad = {
+        code for code in range(0x110000) if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    }
+
+    assert bad <= clean._LINE.keys()
+    assert set(range(0xE0000, 0xE0080)) <= clean._PROSE.keys()
+
+
+def test_a_start_does_not_walk_all_of_unicode(monkeypatch: pytest.MonkeyPatch):
+    looked_at = list[str]()
+    category = unicodedata.category
+
+    def counted(char: str) -> str:
+        looked_at.append(char)
+        return category(char)
+
+    monkeypatch.setattr(unicodedata, "category", counted)
+    clean._tables()
+
+    assert len(looked_at) < 150_000
