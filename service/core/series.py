@@ -82,7 +82,9 @@ def _go_on(draft: Draft, checkin: CheckIn) -> None:
     week, zone = read_week(checkin.next), ZoneInfo(checkin.time_zone)
     assert week is not None
     asked = asked_last(checkin.rhythm, draft.now, zone, week)
-    if not asked:  # the clocks of the zone were given other rules since the ask was reckoned: it lies ahead again
+    if (
+        not asked
+    ):  # the clocks of the zone were given other rules since the ask was reckoned: it lies ahead again
         arm(draft, checkin)
         return
     *passed, current = asked
@@ -143,9 +145,9 @@ def _why_not(draft: Draft, one: Period) -> str:
     owner = draft.world.directory.people.get(draft.state.owner)
     if owner is None or not owner.active:
         return f"{draft.state.owner} is not {'in the directory' if owner is None else 'active'}"
-    if one.ask_at + (one.due_at - one.ask_at) / 2 < draft.now:  # asked now, they would be rushed by our lateness
-        return "nothing ran before half of its time was over"
-    return ""
+    half_time = one.ask_at + (one.due_at - one.ask_at) / 2
+    is_rushed = half_time < draft.now  # by our lateness, not by theirs
+    return "nothing ran before half of its time was over" if is_rushed else ""
 
 
 def _react_to_early(draft: Draft, checkin: CheckIn, moment: Moment) -> None:
