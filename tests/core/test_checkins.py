@@ -239,7 +239,9 @@ def test_an_ask_that_other_rules_of_its_zone_put_later_waits_for_its_new_time() 
     replay = Replay(WORLD, SUBJECT)
     replay.happen(Happening(0, False, 0, ("checkin.scheduled", scheduled())))
     state = replay.state
-    assert state and state.checkin and state.checkin.next_at
+    assert state
+    assert state.checkin
+    assert state.checkin.next_at
     ask_at = state.checkin.next_at
     state.checkin.next_at = replay.due_at = ask_at - HOUR
     replay.stored = encode_state(state)
