@@ -115,6 +115,7 @@ class Ahead(Struct, array_like=True):
     outcome: str  # submitted | excused
     at: datetime
     report: Report | None = None
+    is_import: bool = False  # nobody reacts to it
 
 
 class CheckIn(Struct, array_like=True):

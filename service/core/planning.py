@@ -20,9 +20,12 @@ from service.core.timeline import firings, is_behind, nominal_at, pending
 FAR_OFF = timedelta(days=2 * 366)
 
 
-def begin_cycle(moment: Moment) -> None:
-    """The date, the owner, or open and closed has changed: what was said to the cycle before is stale."""
-    moment.cycle += 1
+def begin_cycle(moment: Moment, least: int = 0) -> None:
+    """The date, the owner, or open and closed has changed: what was said to the cycle before is stale.
+
+    Where the subject may be removed and begin again, `least` keeps its cycles apart from those before the removal.
+    """
+    moment.cycle = max(moment.cycle + 1, least)
     moment.changed = moment.cycle
 
 

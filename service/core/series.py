@@ -7,14 +7,20 @@ about periods is in `rules/checkins.py`, when a period is in `periods.py`.
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from service.core.closing import react
 from service.core.draft import Draft, Notice
 from service.core.ladder import match
-from service.core.model import CheckIn, Moment
+from service.core.model import CheckIn, Moment, Report
 from service.core.periods import Period, asked_last, first_from, read_week
 from service.core.planning import begin_cycle, moment_named
 from service.core.reasons import Code
 
 MOMENT = "due"
+# Periods count their cycles from numbers of their own, so that a series that was removed and begins again repeats none:
+# what it says would be taken for what was said before. Far more than the answers of a week can begin.
+CYCLES_A_WEEK = 100
 # Of a period that is over its outcome is remembered for so many periods: late news is told what it was.
 PAST_MAX = 8
 
@@ -44,11 +50,13 @@ def is_closed(checkin: CheckIn) -> bool:
 
 def arm(draft: Draft, checkin: CheckIn) -> None:
     """Find the next period to be asked: the first whose ask lies ahead, so that whoever joins after an ask is not
-    waited for before the next one."""
+    waited for before the next one. A period that is open keeps its time: none is asked before it is over."""
     assert checkin.rhythm is not None
     asked = read_week(checkin.period)
+    is_open = checkin.grace_at is not None and not checkin.outcome
+    earliest = max(draft.now, checkin.grace_at) if checkin.grace_at and is_open else draft.now
     following = first_from(
-        checkin.rhythm, draft.now, ZoneInfo(checkin.time_zone), -1 if asked is None else asked
+        checkin.rhythm, earliest, ZoneInfo(checkin.time_zone), -1 if asked is None else asked
     )
     checkin.next, checkin.next_at = following.id, following.ask_at
     for period in [period for period in checkin.ahead if period < following.id]:
@@ -73,7 +81,13 @@ def _go_on(draft: Draft, checkin: CheckIn) -> None:
     assert checkin.rhythm is not None
     week, zone = read_week(checkin.next), ZoneInfo(checkin.time_zone)
     assert week is not None
-    *passed, current = asked_last(checkin.rhythm, draft.now, zone, week)
+    asked = asked_last(checkin.rhythm, draft.now, zone, week)
+    if (
+        not asked
+    ):  # the clocks of the zone were given other rules since the ask was reckoned: it lies ahead again
+        arm(draft, checkin)
+        return
+    *passed, current = asked
     moment = moment_named(draft, MOMENT)
     _lay_down(draft, checkin, moment)
     for one in passed:
@@ -107,7 +121,7 @@ def _remember(checkin: CheckIn, period: str, outcome: str) -> None:
 
 
 def _begin(draft: Draft, checkin: CheckIn, moment: Moment, one: Period) -> None:
-    begin_cycle(moment)
+    begin_cycle(moment, CYCLES_A_WEEK * (read_week(one.id) or 0))
     moment.at, moment.not_before = one.due_at, one.grace_at
     checkin.period, checkin.asked_at, checkin.grace_at = one.id, draft.now, one.grace_at
     checkin.outcome, checkin.submitted_at, checkin.report = "", None, None
@@ -117,6 +131,8 @@ def _begin(draft: Draft, checkin: CheckIn, moment: Moment, one: Period) -> None:
         checkin.outcome, checkin.report = early.outcome, early.report
         checkin.submitted_at = early.at if early.outcome == "submitted" else None
         draft.because(Code.NOT_ASKED, f"{one.id} is {early.outcome} already: nobody is asked")
+        if early.outcome == "submitted" and not early.is_import:
+            _react_to_early(draft, checkin, moment)
     elif why:
         checkin.outcome = "not_asked"
         draft.because(Code.NOT_ASKED, f"{one.id} is not asked, and not missed: {why}")
@@ -129,9 +145,19 @@ def _why_not(draft: Draft, one: Period) -> str:
     owner = draft.world.directory.people.get(draft.state.owner)
     if owner is None or not owner.active:
         return f"{draft.state.owner} is not {'in the directory' if owner is None else 'active'}"
-    if one.due_at <= draft.now:
-        return "nothing ran before its time was over"
-    return ""
+    half_time = one.ask_at + (one.due_at - one.ask_at) / 2
+    is_rushed = half_time < draft.now  # by our lateness, not by theirs
+    return "nothing ran before half of its time was over" if is_rushed else ""
+
+
+def _react_to_early(draft: Draft, checkin: CheckIn, moment: Moment) -> None:
+    """A report from before the ask is news like any other, once its period is the one that policies look at."""
+    match(draft)
+    report = msgspec.structs.asdict(checkin.report or Report())
+    about = {"person": draft.state.owner, "cadence": checkin.cadence, "period": checkin.period}
+    draft.said = {"type": "checkin.submitted", "data": {**about, **report}}
+    react(draft, moment, "checkin.submitted")
+    draft.said, moment.runs = None, []
 
 
 def _ask(draft: Draft, moment: Moment, one: Period) -> None:

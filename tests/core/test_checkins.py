@@ -220,6 +220,39 @@ def test_an_ask_that_waits_to_be_sent_is_not_sent_once_the_report_is_in() -> Non
     assert why.text == "2026-W14 is submitted by now"
 
 
+def test_a_series_that_was_removed_and_begins_again_repeats_no_key() -> None:
+    replay, ended = Replay(WORLD, SUBJECT), CheckinEnded(person="ana", cadence="weekly")
+    replay.happen(Happening(0, False, 0, ("checkin.scheduled", scheduled())))
+    replay.pass_time(START + timedelta(days=16))
+    replay.happen(Happening(0, False, 0, ("checkin.ended", ended)))
+    replay.pass_time(START + timedelta(days=50))
+    assert replay.stored is None
+
+    replay.happen(Happening(0, False, 0, ("checkin.scheduled", scheduled())))
+    replay.pass_time(START + timedelta(days=70))
+
+    assert [told.request.step for told in replay.told].count("~ask") == 5
+    assert len(replay.keys) == len(set(replay.keys))
+
+
+def test_an_ask_that_other_rules_of_its_zone_put_later_waits_for_its_new_time() -> None:
+    replay = Replay(WORLD, SUBJECT)
+    replay.happen(Happening(0, False, 0, ("checkin.scheduled", scheduled())))
+    state = replay.state
+    assert state
+    assert state.checkin
+    assert state.checkin.next_at
+    ask_at = state.checkin.next_at
+    state.checkin.next_at = replay.due_at = ask_at - HOUR
+    replay.stored = encode_state(state)
+
+    replay.pass_time(ask_at - HOUR)
+    assert (replay.told, replay.due_at) == ([], ask_at)
+
+    replay.pass_time(ask_at)
+    assert [told.request.step for told in replay.told] == ["~ask"]
+
+
 def test_the_texts_of_a_report_are_cleaned_item_by_item() -> None:
     data = {"person": "ana", "cadence": "weekly", "roadblocks": ["Legal\x00\r\nagain"], "wins": ["e\u0301"]}
     cleaned = clean_data("checkin.submitted", data, START)

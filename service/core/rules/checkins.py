@@ -126,10 +126,10 @@ def _take(draft: Draft, checkin: CheckIn, said: Said) -> None:
             draft.because(Code.STUB, "nobody is in this cadence that we know of; kept until we hear of it")
     elif checkin.rhythm is None or draft.state.status == "cancelled":
         draft.because(Code.CLOSED, f"{draft.state.owner} is asked no more; recorded, nothing follows")
-    elif not asks_in(checkin.rhythm, week):
-        draft.because(Code.REFUSED, f"{checkin.cadence} does not ask in {said.period}; nothing was changed")
     elif asked is not None and week == asked:
         _on_current(draft, checkin, said)
+    elif not asks_in(checkin.rhythm, week):
+        draft.because(Code.REFUSED, f"{checkin.cadence} does not ask in {said.period}; nothing was changed")
     elif week < (read_week(checkin.next) or 0):
         _on_past(draft, checkin, said)
     elif _keep_ahead(draft, checkin, said):
@@ -146,7 +146,8 @@ def _keep_ahead(draft: Draft, checkin: CheckIn, said: Said) -> bool:
     if known is None and len(checkin.ahead) >= AHEAD_MAX:
         draft.because(Code.LIMIT, f"{AHEAD_MAX} later periods are noted already; nothing was changed")
         return False
-    checkin.ahead[said.period] = Ahead(said.outcome, said.at, said.report)
+    is_import = draft.event is not None and draft.event.is_import
+    checkin.ahead[said.period] = Ahead(said.outcome, said.at, said.report, is_import)
     return True
 
 
