@@ -225,7 +225,7 @@ def _as_dict(
                 "code": str(why.reason.code),
                 "reason": why.reason.text,
             }
-            for why in new.whys
+            for why in new.silences
         ],
         "summary": figures[1],
     }

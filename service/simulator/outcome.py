@@ -11,6 +11,7 @@ from typing import NamedTuple
 from service.core.directory import Directory, World
 from service.core.effects import Owed
 from service.core.events import CheckinScheduled, Event
+from service.core.reasons import Code
 from service.simulator.pure import PureRun, Why
 
 # Time passes in stretches, so that a long silence is no loop and the caller hears how far it is.
@@ -18,6 +19,18 @@ STRETCH = timedelta(days=1)
 
 # What follows from the last event is played for so long: longer than the longest ladder, and check-ins never end.
 AFTERWARDS = timedelta(days=35)
+
+
+# What tells of a miss, whatever is missed.
+MISSES = frozenset({"missed", "escalated", "offer_help", "checkin_missed", "deal_stalled"})
+# Reasons for a word; all others are for silence.
+SPOKEN = frozenset(
+    {
+        *(Code.STEP, Code.REACTION, Code.CLOSURE, Code.RETRACTED, Code.ALREADY_LATE, Code.MOVED_EARLIER),
+        *(Code.REPLANNED, Code.HANDED_OVER, Code.HELP_WANTED, Code.WHO_ACKNOWLEDGED, Code.FALLBACK),
+        *(Code.DELIVER, Code.ASKED, Code.RECORDED),
+    }
+)
 
 
 class Told(NamedTuple):
@@ -34,10 +47,8 @@ class Told(NamedTuple):
 
     @property
     def is_escalation(self) -> bool:
-        """Whether somebody above or beside the owner hears of a miss."""
-        return self.owed.template in ("escalated", "offer_help") and self.owed.to != self.owed.facts.get(
-            "owner"
-        )
+        """Whether somebody else than the owner hears of a miss."""
+        return self.owed.template in MISSES and self.owed.to != self.owed.facts.get("owner")
 
 
 class Outcome(NamedTuple):
@@ -47,6 +58,11 @@ class Outcome(NamedTuple):
     whys: list[Why]
     decisions: int
     until: datetime
+
+    @property
+    def silences(self) -> list[Why]:
+        """Why nobody was told, or not yet."""
+        return [why for why in self.whys if why.reason.code not in SPOKEN]
 
 
 class Change(NamedTuple):
@@ -117,7 +133,7 @@ def summary(outcome: Outcome, directory: Directory) -> dict[str, object]:
         "by_person": dict(Counter(told.owed.to for told in messages).most_common()),
         "by_template": dict(Counter(told.owed.template for told in messages).most_common()),
         "by_policy": dict(Counter(told.owed.policy for told in messages).most_common()),
-        "silences": dict(Counter(str(why.reason.code) for why in outcome.whys).most_common()),
+        "silences": dict(Counter(str(why.reason.code) for why in outcome.silences).most_common()),
         "decisions": outcome.decisions,
     }
 

@@ -5,8 +5,9 @@ files (scenario.py) nor the real clock.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.core.decide import decide
@@ -18,8 +19,16 @@ from service.core.model import encode_state
 from service.core.reasons import Reason
 from service.core.roster import changes, is_series
 
-# A history this long without an end is a loop in a policy or in the core; a year of hourly repeats is below it.
+# So many timers of one subject without an end are a loop in a policy or in the core; two years of hourly repeats are
+# below it.
 TIMERS_MAX = 20_000
+
+# As the store forgets them (safety: effect keys are kept for seven days).
+KEYS_KEPT_FOR = timedelta(days=7)
+
+
+class Endless(Exception):
+    """One subject goes on for ever: a loop, or a check-in series without an end to the story."""
 
 
 class Sent(NamedTuple):
@@ -50,7 +59,7 @@ class PureRun:
         self.dead: list[Dead] = []
         self.decisions = 0
         self._heap: list[tuple[datetime, str]] = []
-        self._applied: set[str] = set()
+        self._applied: dict[str, datetime] = {}
 
     @property
     def next_due(self) -> datetime | None:
@@ -71,14 +80,15 @@ class PureRun:
 
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""
-        for _ in range(TIMERS_MAX):
-            due = self.next_due
-            if due is None or due > until:
-                self.now = max(self.now, until)
-                return
+        fired = Counter[str]()
+        while (due := self.next_due) is not None and due <= until:
             self.now = max(self.now, due)
+            subject = self._heap[0][1]
+            fired[subject] += 1
+            if fired[subject] > TIMERS_MAX:
+                raise Endless(f"{subject} has fired {TIMERS_MAX} timers, and more are due")
             self.fire_next()
-        raise RuntimeError(f"{TIMERS_MAX} timers fired and there are still more: the history does not end")
+        self.now = max(self.now, until)
 
     def jump_to(self, until: datetime) -> None:
         """Time passes and nobody looks, as in an outage; what was due in between is still due."""
@@ -103,8 +113,9 @@ class PureRun:
         return decision
 
     def _publish(self, emit: Emit) -> None:
-        if emit.key not in self._applied:  # as the receiving shard does: an effect is applied once
-            self._applied.add(emit.key)
+        applied_at = self._applied.get(emit.key)  # as the receiving shard does: an effect is applied once
+        if applied_at is None or self.now - applied_at > KEYS_KEPT_FOR:
+            self._applied[emit.key] = self.now
             self.give(decode(encode_internal(emit), self.now, trusted=True))
 
     def _store(self, subject: str, decision: Decision) -> None:

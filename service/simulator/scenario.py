@@ -127,6 +127,7 @@ def _scenario(document: Document, index: int, folders: tuple[Path, ...]) -> Scen
     model = check(document, ScenarioModel, (index,))
     if model is None:
         return None
+    _check_end(document, index, model)
     try:
         now, zone = instants.now_of(model.given.now)
     except BadInstant as error:
@@ -168,6 +169,12 @@ def _scenario(document: Document, index: int, folders: tuple[Path, ...]) -> Scen
         ),
         until=times.at(("until",), model.until) if model.until else None,
     )
+
+
+def _check_end(document: Document, index: int, model: ScenarioModel) -> None:
+    """A series of check-ins never ends by itself."""
+    if model.until is None and (model.given.cadences or any(entry.cadences for entry in model.when)):
+        document.error((index,), "check-ins go on for ever", "say where the story ends, as in `until: +2w`")
 
 
 class _Times:

@@ -34,6 +34,7 @@ _ATTRIBUTES: dict[str, Any] = {
 }
 
 
+@router.get("/asyncapi")
 @router.get("/asyncapi.json")
 async def asyncapi() -> Response:
     """The document; it is the same for everyone."""

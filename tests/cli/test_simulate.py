@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ PROMISE = """\
   then:
     - {at: Mon 12:00, to: ana, template: TEMPLATE}
 """
-HISTORY = (
+HISTORY: tuple[dict[str, Any], ...] = (
     {
         "type": "deadline.set",
         "time": "2026-03-02T09:00:00Z",
@@ -85,6 +86,13 @@ def test_a_change_of_a_policy_breaks_the_promises_it_touches(shell: Shell) -> No
         (PROMISE.replace("deadline-follow-through", "deadlines"), "there is no policy `deadlines`"),
         (PROMISE.replace("+0s", "soon"), "`soon` is not an instant"),
         ("promise: alone\n", "a list of scenarios is expected"),
+        (
+            PROMISE.replace(
+                "    policy:",
+                '    cadences: {w: {who: person:ana, every: week, ask: "Fri 09:00", due: "Fri 15:00"}}\n    policy:',
+            ),
+            "check-ins go on for ever",
+        ),
     ],
 )
 def test_a_test_that_cannot_be_read_is_named_with_its_line(shell: Shell, text: str, said: str) -> None:
@@ -205,6 +213,19 @@ def test_a_made_up_quarter_is_the_same_for_the_same_seed_and_another_for_another
     assert {"duplicate", "acknowledged"} <= set(summary["silences"])
     marks = ET.parse(drawn).getroot().findall(".//{*}circle/{*}title")
     assert len(marks) == summary["messages"]
+
+
+def test_a_busy_day_is_no_loop(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.simulator.pure.TIMERS_MAX", 3)
+    many = [
+        {**HISTORY[0], "id": str(number), "data": {**HISTORY[0]["data"], "commitment_id": f"c{number}"}}
+        for number in range(20)
+    ]
+
+    answer = shell("simulate", "--events", shell.write("history.jsonl", *many), "--json")
+
+    assert answer.code == 0
+    assert sum(one["step"] == "missed" for one in answer.json["messages"]) == 20
 
 
 def test_a_history_that_is_no_file_is_named(shell: Shell, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ async def door() -> AsyncIterator[Door]:
         yield door
 
 
-async def test_it_is_served(door: Door) -> None:
-    async with door.client.get("/asyncapi.json") as response:
+@pytest.mark.parametrize("path", ["/asyncapi", "/asyncapi.json"])
+async def test_it_is_served(door: Door, path: str) -> None:
+    async with door.client.get(path) as response:
         assert response.status == 200
         assert json.loads(await response.text()) == document()
 
