@@ -102,9 +102,10 @@ async def kill_store(run: "Run") -> None:
 
 
 async def roll_back(run: "Run") -> None:
-    """The store comes back as it was some seconds before."""
+    """The store comes back as it was some seconds before, without what was decided in them."""
     assert run.store is not None
     await asyncio.to_thread(run.store.keep_disk, "kept")
+    await run.produce_more()
     await asyncio.sleep(run.chaos.uniform(0.3, 3))
     await asyncio.to_thread(run.store.restore_disk, "kept")
 

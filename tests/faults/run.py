@@ -114,6 +114,12 @@ class Run:
                 await self._keep_pace(first / sets)
                 await self._produce_batch(http, range(first, min(first + BATCH, sets)))
 
+    async def produce_more(self) -> None:
+        """A batch beside the plan, for a harm that wants something to have happened meanwhile."""
+        first = 1_000_000 + self.faults_done * BATCH
+        async with aiohttp.ClientSession() as http:
+            await self._produce_batch(http, range(first, first + BATCH))
+
     async def _keep_pace(self, share: float) -> None:
         if self.plan.fault in ONCE:  # the load goes on meanwhile
             await asyncio.sleep(PACE_S)

@@ -72,4 +72,5 @@ async def test_nothing_is_lost_early_or_new_when_the_store_falls_back_while_role
     assert this.faults_done == 2
     assert verdict.is_clean, (verdict, verdict.lost[:5], verdict.early[:5], verdict.unexpected[:5])
     # What had left within the lost seconds leaves again, under the same key.
-    assert "rolled_back" in this.services[0].log()
+    logs = [service.log() for service in this.services]
+    assert any("rolled_back" in log for log in logs), [log[-2000:] for log in logs]

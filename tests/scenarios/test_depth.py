@@ -1,5 +1,6 @@
 """The deeper depths can fail: what is broken on purpose is seen there, and at no depth above."""
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -67,6 +68,13 @@ def lose_reasons(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def fire_before_the_log_is_read(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("service.consumers.timers.has_read", lambda *_: True)
+    read = RedisStore.read
+
+    async def slowly(*given: Any) -> Any:
+        await asyncio.sleep(0.2)  # else whoever reads may win the race against the timer
+        return await read(*given)
+
+    monkeypatch.setattr(RedisStore, "read", slowly)
     return WAITED
 
 
