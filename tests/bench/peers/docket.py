@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from docket import Docket, Worker
 
-CONCURRENCY = 100
+CONCURRENCY = 10  # its default; with 100 its own pool of connections runs out
 AT_ONCE = 100
 WAITED_FOR_S = 60
 
