@@ -81,7 +81,7 @@ def simulate(
         )
     old = _play(old_settings, history, "the old" if policy else "the history")
     new = _play(new_settings, history, "the new") if policy else old
-    changes = compare(old, new)
+    changes = compare(old, new) if policy else []
     if svg is not None:
         from service.simulator.lanes import lanes
 

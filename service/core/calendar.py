@@ -58,8 +58,7 @@ class Calendar(NamedTuple):
         day = moment.astimezone(self.zone).date()
         if (hours := self.hours.on(day)) and moment == wall(day, hours[1], self.zone):
             return moment
-        opens, _ = next(self._spans(moment, 1), (moment, moment))
-        return opens
+        return self.opening(moment)
 
     def opening(self, at: datetime) -> datetime:
         """`at` itself where work goes on from it, else the next opening: the end of a working day is none."""

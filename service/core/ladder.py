@@ -127,7 +127,7 @@ def _first_of(due: list[Firing], run: Run, moment: Moment, calendar: Calendar) -
 def _go_on(run: Run, firing: Firing, moment: Moment, calendar: Calendar, at: datetime) -> datetime:
     """Let the ladder go on with `firing` at `at`, the rest at its distance; where nobody works then, at the next
     opening. When that is."""
-    at = calendar.opening(at) if firing.is_business and calendar.working(at) != at else at
+    at = calendar.working(at) if firing.is_business else at
     run.outage += later_by(firing, run, moment, calendar, at)
     return at
 
