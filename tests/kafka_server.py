@@ -11,8 +11,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -196,10 +197,17 @@ def has_kafka() -> bool:
     return any(JARS.glob("kafka_2.13-*.jar")) and shutil.which("java") is not None
 
 
-@pytest.fixture(scope="session")
-def kafka_server() -> Iterator[KafkaServer]:
+@contextmanager
+def broker(**given: Any) -> Iterator[KafkaServer]:
+    """A broker while it is needed; the test is skipped where this machine cannot run one."""
     if not has_kafka():
         pytest.skip(NO_KAFKA)
-    server = KafkaServer().start()
+    server = KafkaServer(**given).start()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[KafkaServer]:
+    with broker() as server:
+        yield server

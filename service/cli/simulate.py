@@ -87,7 +87,8 @@ def simulate(
 
         svg.write_text(lanes(new, new_settings.graph), encoding="utf-8")
         say(f"drawn into {svg}", GREEN)
-    figures = [summary(old, old_settings.graph), summary(new, new_settings.graph)]
+    figures = [summary(old, old_settings.graph)]
+    figures.append(summary(new, new_settings.graph) if policy else figures[0])
     if as_json:
         put_json(_as_dict(new, figures, changes, is_compared=policy is not None))
         return

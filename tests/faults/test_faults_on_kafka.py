@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.run import AHEAD_SLOW_S, Plan, run
 from tests.faults.test_faults import DELIVERY_CONCURRENCY
-from tests.kafka_server import NO_KAFKA, KafkaServer, has_kafka
+from tests.kafka_server import KafkaServer, broker
 from tests.servers import Server
 
 pytestmark = [
@@ -19,11 +19,8 @@ pytestmark = [
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaServer]:
     """A broker that may be killed."""
-    if not has_kafka():
-        pytest.skip(NO_KAFKA)
-    server = KafkaServer().start()
-    yield server
-    server.close()
+    with broker() as server:
+        yield server
 
 
 async def test_nothing_is_lost_early_or_new_when_workers_are_killed(

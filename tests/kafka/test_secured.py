@@ -12,7 +12,7 @@ from service.cli.checks.kafka import kafka
 from service.settings.load import Settings, load
 from service.store.connect import connect
 from tests.kafka.conftest import CONFIG, PARTITIONS, Installation, promise
-from tests.kafka_server import NO_KAFKA, PASSWORD, USER, KafkaServer, has_kafka
+from tests.kafka_server import PASSWORD, USER, KafkaServer, broker
 from tests.servers import Server
 
 pytestmark = [pytest.mark.server, pytest.mark.kafka]
@@ -23,11 +23,8 @@ PEM = Path(__file__).parents[1] / "channels" / "localhost.pem"
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[KafkaServer]:
-    if not has_kafka():
-        pytest.skip(NO_KAFKA)
-    server = KafkaServer(pem=PEM).start()
-    yield server
-    server.close()
+    with broker(pem=PEM) as server:
+        yield server
 
 
 def settings_of(server: KafkaServer, sasl: str = "", prefix: str = "", **kafka_settings: str) -> Settings:
