@@ -3,7 +3,7 @@
 The same for every family; which events say so is in `rules/`. What it does to a policy's run is in ladder.py.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from msgspec import UNSET
 
@@ -19,6 +19,10 @@ from service.core.timeline import firings, is_behind, nominal_at, pending
 # Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
 FAR_OFF = timedelta(days=2 * 366)
 
+# A moment counts its cycles from the day it was first heard of: a subject that was removed and is announced again must
+# repeat no key, or what is said of it would be taken for what was said before. No moment begins so many in a day.
+CYCLES_A_DAY = 100
+
 
 def begin_cycle(moment: Moment, least: int = 0) -> None:
     """The date, the owner, or open and closed has changed: what was said to the cycle before is stale.
@@ -29,8 +33,18 @@ def begin_cycle(moment: Moment, least: int = 0) -> None:
     moment.changed = moment.cycle
 
 
+def first_cycle(at: datetime) -> int:
+    """The first cycle of a moment first heard of at `at`."""
+    return CYCLES_A_DAY * at.astimezone(UTC).toordinal()
+
+
 def moment_named(draft: Draft, name: str) -> Moment:
-    return draft.state.moments.setdefault(name, Moment())
+    """The subject's moment of this name; a new one where it had none."""
+    found = draft.state.moments.get(name)
+    if found is None:
+        cycle = first_cycle(draft.now)
+        found = draft.state.moments[name] = Moment(cycle=cycle, changed=cycle)
+    return found
 
 
 def take_date(draft: Draft, name: str, at: object, on: object) -> bool:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from msgspec import inspect as shapes
 
 from service.core.events import EVENTS
+from service.core.planning import first_cycle
 from service.core.view import iso
 from service.settings.check import check
 from service.settings.document import Document, Path_
@@ -223,7 +224,8 @@ class _Times:
             return at
 
     def _event(self, number: int, entry: Entry, at: datetime) -> dict[str, object]:
-        """The CloudEvent of an entry; its instants count from its `time`, as `emit` counts them."""
+        """The CloudEvent of an entry; its instants count from its `time`, as `emit` counts them, and `as_of: 1` is the
+        first cycle of what is made on the scenario's first day."""
         path: Path_ = ("when", number)
         time = self.at((*path, "time"), entry.time) if entry.time else at
         data: dict[str, Any] = {**(entry.model_extra or {}), **entry.data}
@@ -232,6 +234,8 @@ class _Times:
         for name, kind in _time_fields(entry.event or "").items():
             if isinstance(data.get(name), str):
                 data[name] = self._value((*path, name), data[name], time, kind)
+        if isinstance(data.get("as_of"), int):
+            data["as_of"] += first_cycle(self._now) - 1
         event = {
             "specversion": "1.0",
             "id": entry.id or f"event-{number}",

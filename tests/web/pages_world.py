@@ -21,6 +21,7 @@ from service.core.effects import LogEntry, Owed, decode_log
 from service.core.envelope import admit
 from service.core.events import TOPIC_OF_FAMILY
 from service.core.model import Commitment, decode_state
+from service.core.planning import first_cycle
 from service.engine import Owner
 from service.messages.links import Links
 from service.settings.load import load
@@ -38,6 +39,13 @@ from service.worlds import Worlds
 CONFIG = Path(__file__).parents[2] / "config"
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TOPICS = ("deadlines", "deals", "checkins")  # of what people answer
+
+
+def nth_cycle(number: int) -> int:
+    """The cycle of a moment first heard of at the start."""
+    return first_cycle(START) + number - 1
+
+
 KEY = "a-signing-key-of-the-tests-0123456789abcdef"
 
 
@@ -122,7 +130,7 @@ class PagesWorld:
         self, person: str = "ana", *actions: str, as_of: int = 1, decided_at: datetime | None = None
     ) -> str:
         offered = actions or ("done", "acknowledge", "new_date", "snooze", "help")
-        return self.links.token(owed(person, as_of, decided_at or self.at), offered)
+        return self.links.token(owed(person, nth_cycle(as_of), decided_at or self.at), offered)
 
     # -- looking ------------------------------------------------------------------------------------------------------
     async def state(self, subject: str = "deadline/c1") -> Commitment:

@@ -11,7 +11,7 @@ import pytest
 from service.core.calendar import wall
 from service.web import answers
 from service.web.buckets import Buckets
-from tests.web.pages_world import KEY, PagesWorld, serving
+from tests.web.pages_world import KEY, PagesWorld, nth_cycle, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -134,7 +134,7 @@ async def test_a_commitment_that_is_no_longer_kept_gets_that_page_too(world, web
 
 
 async def test_done_closes_it_and_says_so(world, web):
-    status, text = await post(web, world.token(), do="done", seen="1")
+    status, text = await post(web, world.token(), do="done", seen=str(nth_cycle(1)))
 
     state = await world.state()
     assert (status, state.status) == (200, "met")
@@ -146,8 +146,10 @@ async def test_done_closes_it_and_says_so(world, web):
 async def test_a_double_click_is_one_effect(world, web):
     token, before = world.token(), await world.appended()
 
-    results = await asyncio.gather(*(post(web, token, do="acknowledge", seen="1") for _ in range(2)))
-    again = await post(web, token, do="acknowledge", seen="1")
+    results = await asyncio.gather(
+        *(post(web, token, do="acknowledge", seen=str(nth_cycle(1))) for _ in range(2))
+    )
+    again = await post(web, token, do="acknowledge", seen=str(nth_cycle(1)))
 
     assert [status for status, _ in [*results, again]] == [200, 200, 200]
     assert all("You’re on it" in text for _, text in [*results, again])
@@ -159,7 +161,7 @@ async def test_a_double_click_is_one_effect(world, web):
 
 async def test_done_can_be_undone_and_done_again(world, web):
     token = world.token()
-    _, text = await post(web, token, do="done", seen="1")
+    _, text = await post(web, token, do="done", seen=str(nth_cycle(1)))
     assert "Undo: reopen it" in text
 
     _, text = await post(web, token, do="undo", seen=seen_in(text))
@@ -242,7 +244,7 @@ async def test_an_answer_that_cannot_be_is_sent_back_in_plain_words(world, web, 
 async def test_reminding_later_waits_until_the_chosen_time(world, web):
     await world.promise(commitment_id="c1", due_at="2026-12-20T09:00:00Z")
 
-    _, text = await post(web, world.token(as_of=2), do="snooze", until="tomorrow", seen="2")
+    _, text = await post(web, world.token(as_of=2), do="snooze", until="tomorrow", seen=str(nth_cycle(2)))
 
     zone = world.settings.graph.zone_of("ana")
     expected = wall(date(2026, 11, 24), time(9), zone)
@@ -251,7 +253,9 @@ async def test_reminding_later_waits_until_the_chosen_time(world, web):
 
 
 async def test_asking_for_help_carries_the_words(world, web):
-    _, text = await post(web, world.token(), do="help", note="The price list\r\nis missing\x00", seen="1")
+    _, text = await post(
+        web, world.token(), do="help", note="The price list\r\nis missing\x00", seen=str(nth_cycle(1))
+    )
 
     assert "Help was asked for" in text
     entry = (await world.history())[-1]
@@ -264,7 +268,7 @@ async def test_the_answer_says_who_had_been_told_already(world, web):
     await world.pass_time(timedelta(days=1))
     assert {told.to for told in (await world.state()).told} >= {"ana", "dana"}
 
-    _, text = await post(web, world.token(), do="acknowledge", seen="1")
+    _, text = await post(web, world.token(), do="acknowledge", seen=str(nth_cycle(1)))
 
     assert "You’re on it" in text
     assert "Dana Weiss had been told already, and will see your answer." in text
@@ -276,7 +280,7 @@ async def test_an_answer_to_an_older_message_changes_nothing_and_says_why(world,
     state = await world.state()
 
     _, page = await get(web, f"/a/{token}")
-    _, text = await post(web, token, do="acknowledge", seen="1")
+    _, text = await post(web, token, do="acknowledge", seen=str(nth_cycle(1)))
 
     assert "is older than a change of its date" in page
     assert "Nothing was changed" in text
@@ -290,7 +294,7 @@ async def test_a_former_owners_done_changes_nothing_and_is_on_record(world, web)
     token = world.token("ana", "done")
     await world.publish("deadline.reassigned", commitment_id="c1", owner="leo")
 
-    _, text = await post(web, token, do="done", seen="2")  # whatever the form says they saw
+    _, text = await post(web, token, do="done", seen=str(nth_cycle(2)))  # whatever the form says they saw
 
     assert "Nothing was changed" in text
     assert "Leo Marin" in text
@@ -303,7 +307,7 @@ async def test_done_against_a_hand_over_that_is_read_first_changes_nothing(world
     token, world.is_held = world.token("ana", "done"), True
     await world.publish("deadline.reassigned", commitment_id="c1", owner="leo")
 
-    status, text = await post(web, token, do="done", seen="1")
+    status, text = await post(web, token, do="done", seen=str(nth_cycle(1)))
     again = re.search(r'url=(/a/[^"]+)"', text)
     assert status == 202
     assert again is not None
@@ -319,7 +323,7 @@ async def test_the_owner_who_moved_the_date_is_done_by_an_older_message_too(worl
     token = world.token("ana", "done")
     await world.publish("deadline.moved", commitment_id="c1", due_at="2026-12-20T16:00:00Z", by="ana")
 
-    _, text = await post(web, token, do="done", seen="1")
+    _, text = await post(web, token, do="done", seen=str(nth_cycle(1)))
 
     assert "Done. Thank you." in text
     assert (await world.state()).status == "met"
@@ -332,7 +336,7 @@ async def test_done_on_a_page_from_before_a_reopening_changes_nothing_and_on_the
     await world.publish("deadline.met", commitment_id="c1", by="ana")
     await world.publish("deadline.reopened", commitment_id="c1", by="dana")
 
-    _, text = await post(web, token, do="done", seen="1")
+    _, text = await post(web, token, do="done", seen=str(nth_cycle(1)))
     assert "Nothing was changed" in text
     assert (await world.state()).status == "open"
 
@@ -343,11 +347,11 @@ async def test_done_on_a_page_from_before_a_reopening_changes_nothing_and_on_the
 
 async def test_an_undo_forgotten_in_another_tab_does_not_reopen_a_later_done(world, web):
     token, tab = world.token(), world.token("ana", "done", decided_at=world.at - timedelta(hours=1))
-    await post(web, token, do="done", seen="1")
-    _, text = await post(web, token, do="undo", seen="1")
+    await post(web, token, do="done", seen=str(nth_cycle(1)))
+    _, text = await post(web, token, do="undo", seen=str(nth_cycle(1)))
     await post(web, token, do="done", seen=seen_in(text))
 
-    _, text = await post(web, tab, do="undo", seen="1")
+    _, text = await post(web, tab, do="undo", seen=str(nth_cycle(1)))
 
     assert "Nothing was changed" in text
     assert "It is now due" not in text
@@ -361,7 +365,7 @@ async def test_an_answer_not_applied_yet_is_received_and_looked_for_again(world,
     monkeypatch.setattr(answers, "APPLIED_WITHIN_S", 0.1)
     world.is_held = True
 
-    status, text = await post(web, world.token(), do="done", seen="1")
+    status, text = await post(web, world.token(), do="done", seen=str(nth_cycle(1)))
 
     assert status == 202
     assert "takes effect when the queue is read" in text

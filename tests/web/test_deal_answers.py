@@ -10,7 +10,7 @@ import pytest
 from service.messages.actions import names
 from service.web import answers
 from service.web.buckets import Buckets
-from tests.web.pages_world import PagesWorld, owed, serving
+from tests.web.pages_world import PagesWorld, nth_cycle, owed, serving
 from tests.web.test_answers import get, post
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -43,7 +43,7 @@ def link(world: PagesWorld, moment: str, template: str = "reminder") -> str:
     """The token of a message to the deal's owner about this moment, with the buttons it has."""
     facts = {"owner": "ana", "moment": moment, "status": "open"}
     about = msgspec.structs.replace(
-        owed("ana", 1, world.at), subject="deal/d1", template=template, facts=facts
+        owed("ana", nth_cycle(1), world.at), subject="deal/d1", template=template, facts=facts
     )
     return world.links.token(about, names(about, "ana"))
 
