@@ -17,6 +17,7 @@ from service.core.errors import BadEvent
 from service.core.events import Event, Timer
 from service.core.model import encode_state
 from service.core.reasons import Code, Reason
+from service.core.reckoning import reckon
 from service.store.clock import to_ms
 from service.store.contract import Commit, Fenced, Gap, Owned, Record, Store, StoreDown
 from service.suspects import Suspects
@@ -39,6 +40,9 @@ POISON_TIMER_AGAIN_AFTER = timedelta(minutes=5)
 # A timer whose decision kills the process is left alone for longer: each try costs several deaths.
 DEADLY_TIMER_AGAIN_AFTER = timedelta(hours=1)
 
+# The mark beside the places in the log that says by which directory a shard's timers are reckoned.
+GRAPH = "graph"
+
 # A store that went away is asked again after this; the batch is not given up, because it may have been written.
 RETRY_AFTER_S = 0.5
 
@@ -60,12 +64,21 @@ class Owner:
         self.suspects = Suspects(store, owned)
         self._cache: dict[str, bytes | None] = {}
         self._rolled_back = False
+        self._reckoning = ("", "0")  # by which directory timers are being reckoned anew, and how far that is
         self._lock = asyncio.Lock()
 
     @property
     def position(self) -> str:
         """Where reading goes on: after the last record whose effect is stored."""
         return self.offsets.get(self.source, "0")
+
+    @property
+    def needs_reckoning(self) -> bool:
+        """Whether its timers were set by another directory than today's: somebody moved, a holiday was added. What may
+        kill the process is found first, alone."""
+        graph = self._worlds.current.directory.hash
+        is_careful = self.suspects.events or self.suspects.timers
+        return self.source in self.offsets and self.offsets.get(GRAPH) != graph and not is_careful
 
     async def start(self) -> None:
         self.next_due_ms = await self._store.next_due(self.shard)
@@ -159,6 +172,38 @@ class Owner:
             if len(due) < limit:
                 self.next_due_ms = await self._store.next_due(self.shard)
             return len(due)
+
+    async def reckon(self, now: datetime) -> None:
+        """Set some of the timers as the directory of today has them; after the last of them the shard agrees with it.
+        A crash in between begins again, and changes nothing twice."""
+        async with self._lock:
+            world = self._worlds.current
+            graph, (begun, cursor) = world.directory.hash, self._reckoning
+            cursor, armed = await self._store.armed(self.shard, cursor if begun == graph else "0")
+            await self._warm([subject for subject, _ in armed])
+            batch = Batch(self.shard.topic, world)
+            for subject, due_ms in armed:
+                self._reckon(batch, subject, due_ms, now)
+            offset = None
+            if cursor == "0":
+                offset, batch.origins = (self.source, self.position, self.position), {GRAPH: graph}
+            if batch.states or offset:
+                await self._commit(batch, now, offset)
+                self.offsets |= batch.origins
+            self._reckoning = (graph, cursor)
+
+    def _reckon(self, batch: "Batch", subject: str, due_ms: int, now: datetime) -> None:
+        stored = self._cache[subject]
+        if stored is None:
+            return
+        try:
+            decision = reckon(subject, stored, batch.world, now)
+        except Exception:  # as a timer's: its turn comes by the old reckoning
+            log.exception("poison_reckoning", shard=str(self.shard), subject=subject)
+            return
+        raw = encode_state(decision.state) if decision.state is not None else None
+        if raw != stored or decision.due_at is None or to_ms_up(decision.due_at) != due_ms:
+            self._apply(batch, subject, decision, "directory", batch.world.directory.hash, now)
 
     async def check(self, now: datetime) -> None:
         """See whether the store still stands where this owner left it; raises Gap, the place corrected, when it lost

@@ -6,7 +6,7 @@ that makes it untrue may still lie in the queue. The barrier below is that posit
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -124,19 +124,22 @@ class Timers:
         due = [one for one in self._owners if one.next_due_ms is not None and one.next_due_ms <= now_ms]
         if any(owner.suspects.timers for owner in due):
             for owner in due:
-                await self._fire_unless_lost(owner, now)
+                await self._unless_lost(owner, self._fire(owner, now))
             return
-        fires = [self._fire_unless_lost(owner, now) for owner in due]
+        fires = [self._unless_lost(owner, self._fire(owner, now)) for owner in due]
+        fires += [self._unless_lost(one, one.reckon(now)) for one in self._owners if one.needs_reckoning]
         # All of them come to an end before the next look, whatever one of them raises.
         for result in await asyncio.gather(*fires, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
-    async def _fire_unless_lost(self, owner: Owner, now: datetime) -> None:
+    async def _unless_lost(self, owner: Owner, work: Coroutine[None, None, None]) -> None:
         """One shard's trouble is not the others'."""
         try:
             if owner in self._owners:
-                await self._fire(owner, now)
+                await work
+            else:
+                work.close()
         except Gap as gap:
             log.warning("rolled_back", shard=str(owner.shard), error=str(gap))
         except StoreDown as error:
@@ -202,6 +205,8 @@ class Timers:
         wait = (min(ahead) - to_ms(now)) / 1000 if ahead else LOOK_EVERY_S
         if wait <= 0 and (self._barriers or self._asked):
             wait = 0.01  # waiting for the log to be read, not for time
+        if any(owner.needs_reckoning for owner in self._owners):
+            wait = 0.0  # there is more of it
         with contextlib.suppress(TimeoutError):
             # Not `asyncio.wait_for`: Python 3.11's swallows a cancellation that comes as it finishes (cpython#86296).
             async with asyncio.timeout(min(max(wait, 0.001), LOOK_EVERY_S)):

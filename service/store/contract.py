@@ -140,6 +140,10 @@ class Store(Protocol):
     async def next_due(self, shard: Shard) -> int | None:
         """The earliest timer of the shard, whenever it is."""
 
+    async def armed(self, shard: Shard, cursor: str = "0") -> tuple[str, list[tuple[str, int]]]:
+        """Some of the subjects that have a timer, with its time, and the cursor of the next ones, "0" after the last.
+        What has a timer all the while is named once at least."""
+
     async def commit(self, shard: Shard, commit: Commit) -> int:
         """Store the batch; returns the new seq. The same bytes sent again return the same seq and change nothing.
         Raises Fenced or Gap; then nothing was written."""

@@ -6,6 +6,7 @@ every method is atomic.
 
 import asyncio
 import copy
+import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
@@ -85,6 +86,13 @@ class MemoryStore:
 
     async def next_due(self, shard: Shard) -> int | None:
         return self._shelf(shard).due.first()
+
+    async def armed(
+        self,
+        shard: Shard,
+        cursor: str = "0",  # noqa: ARG002  one page holds them all
+    ) -> tuple[str, list[tuple[str, int]]]:
+        return "0", self._shelf(shard).due.until(sys.maxsize, sys.maxsize)
 
     async def commit(self, shard: Shard, commit: Commit) -> int:
         shelf = self._shelf(shard)

@@ -35,6 +35,9 @@ _ALONE = Script("alone.lua")
 # A lost reply is asked for again after these pauses; then the caller hears StoreDown and may send the same again.
 _RESEND_AFTER_S = (0.02, 0.2, 1.0)
 
+# Of a long list, so many entries at a time.
+_PAGE = 200
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,6 +102,10 @@ class RedisStore:
     async def next_due(self, shard: Shard) -> int | None:
         flat = await self._wire.call("ZRANGE", self._keys.of(shard).due, 0, 0, "WITHSCORES")
         return int(flat[1]) if flat else None
+
+    async def armed(self, shard: Shard, cursor: str = "0") -> tuple[str, list[tuple[str, int]]]:
+        following, flat = await self._wire.call("ZSCAN", self._keys.of(shard).due, cursor, "COUNT", _PAGE)
+        return following.decode(), [(flat[i].decode(), int(flat[i + 1])) for i in range(0, len(flat), 2)]
 
     async def commit(self, shard: Shard, commit: Commit) -> int:
         """A lost reply is asked for again with the same bytes, which the script knows by their number and digest."""

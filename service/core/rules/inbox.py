@@ -35,6 +35,11 @@ def on_timer(inbox: Inbox, timer: Timer, world: World) -> Decision:
     )
 
 
+def reckon(inbox: Inbox) -> Decision:
+    """As it is, with its timer."""
+    return _with_timer(Decision(inbox, None))
+
+
 def _with_timer(decision: Decision) -> Decision:
     state = decision.state
     due_at = unreached.next_due(state) if isinstance(state, Inbox) else None

@@ -274,3 +274,16 @@ async def test_a_topic_keeps_its_number_of_partitions(store: Store) -> None:
         Unfit, match=r"deadlines was created with 4 partitions and now has 8.*set it back to 4"
     ):
         await store.acquire(DEADLINES, partitions=8)
+
+
+async def test_whatever_has_a_timer_is_found_page_by_page(store: Store) -> None:
+    owned = await store.acquire(DEADLINES)
+    names = {f"deadline/{number}": number for number in range(1_000)}
+    await store.commit(DEADLINES, batch(owned, states=dict.fromkeys(names, b"x"), due=names))
+
+    cursor, found = await store.armed(DEADLINES)
+    while cursor != "0":
+        cursor, more = await store.armed(DEADLINES, cursor)
+        found += more
+
+    assert dict(found) == names
