@@ -7,8 +7,7 @@ holds it), and conditions are quoted as written. The words themselves are in `sa
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from service.core.policy import At, Recipients
-from service.messages import saying
+from service.messages import saying, step_words
 from service.messages.saying import Namer
 from service.settings import durations
 from service.settings.policy_model import PolicyModel, ReactionModel, StepModel
@@ -60,11 +59,6 @@ def in_order(model: PolicyModel) -> list[StepModel]:
     return sorted(model.steps, key=lambda step: durations.at(step.at).nominal)
 
 
-def is_undecided(at: At) -> bool:
-    """`09:00 on the day` lies before a deadline of that afternoon, and after one of that morning."""
-    return at.clock is not None and at.days == 0
-
-
 # -- what it is about --------------------------------------------------------------------------------------------------
 def _about(model: PolicyModel) -> Iterator[str]:
     noun = saying.NOUNS[model.for_]
@@ -83,9 +77,9 @@ def _about(model: PolicyModel) -> Iterator[str]:
 def _step(model: PolicyModel, step: StepModel, named: Namer) -> str:
     at = durations.at(step.at)
     when, moment = saying.when(at, model.moment), saying.the_moment(model.moment)
-    before, after = (_told(model, step, named, is_after=is_after) for is_after in (False, True))
-    if is_undecided(at):
-        missed = saying.listed([f"{moment} has passed by then", *_while(step)])
+    before, after = (step_words.told(model, step, named, is_after=is_after) for is_after in (False, True))
+    if step_words.is_undecided(at):
+        missed = saying.listed([f"{moment} has passed by then", *step_words.awaited(step)])
         text = f"{when} {before}; where {missed}, {after}"
     elif at.is_before:
         text = f"{when} {before}"
@@ -93,85 +87,13 @@ def _step(model: PolicyModel, step: StepModel, named: Namer) -> str:
         still = saying.NOT_DONE.get(model.moment) or saying.NOT_DONE[model.for_]
         text = f"{when}, if {still}, {after}"
     else:
-        text = f"if {saying.listed([saying.MISSED[model.moment], *_while(step)])}, {when} {after}"
-    text += _again(model, step, at)
+        text = f"if {saying.listed([saying.MISSED[model.moment], *step_words.awaited(step)])}, {when} {after}"
+    text += step_words.again(model, step, at)
     if step.until == "done" and not at.is_before:
         text += ", even if somebody has acknowledged it or put it off"
-    unless = [*_unless(step, at), *([f"`{step.skip_if}`"] if step.skip_if else [])]
+    unless = step_words.unless(step, at)
     text += f", unless {saying.listed(unless, 'or')}" if unless else ""
-    return " ".join([saying.sentence(text), *_manner(step, at)])
-
-
-def _told(model: PolicyModel, step: StepModel, named: Namer, *, is_after: bool) -> str:
-    """Who is what: `the owner is reminded`. Without a template the owner of a miss reads another text than the rest."""
-    notify = recipients(step.notify)
-    if step.template or notify.first_only:
-        template = step.template or usual_template(model, is_after=is_after, is_owner=False)
-        return f"{saying.recipients(notify, named)} {saying.told(template, model.moment)}"
-    groups: dict[str, list[str]] = {}
-    for name in notify.names:
-        groups.setdefault(usual_template(model, is_after=is_after, is_owner=name == "owner"), []).append(name)
-    said = [
-        f"{saying.recipients(Recipients(tuple(n)), named)} {saying.told(t, model.moment)}"
-        for t, n in groups.items()
-    ]
-    return ", and ".join(said)
-
-
-def usual_template(model: PolicyModel, *, is_after: bool, is_owner: bool) -> str:
-    """What a step without a template sends: the same rule as the ladder's."""
-    if model.for_ == "checkin":
-        return "checkin_missed" if is_after else "checkin_ask"
-    if model.moment == "last_activity":
-        return "deal_stalled"
-    return "reminder" if not is_after else "missed" if is_owner else "escalated"
-
-
-def _while(step: StepModel) -> list[str]:
-    """What else must be so for a step after the moment."""
-    waits = {"done": [], "acknowledged by all": ["not everyone who was told acknowledges"]}
-    return waits.get(step.until or "", ["nobody acknowledges"])
-
-
-def _unless(step: StepModel, at: At) -> list[str]:
-    """What makes a step before the moment unnecessary, besides that it is done."""
-    if not at.is_before or step.until in (None, "done"):
-        return []
-    whoever = "everyone who was told" if step.until == "acknowledged by all" else "somebody"
-    return [f"{whoever} has acknowledged it"]
-
-
-def _again(model: PolicyModel, step: StepModel, at: At) -> str:
-    if step.repeat is None:
-        return ""
-    again = f", and again {saying.every(step.repeat.every)}, {saying.times(step.repeat.times)} more"
-    if step.repeat.times == 1:
-        again = f", and once more {step.repeat.every} later"
-    if at.is_before:
-        return f"{again}, while {saying.the_moment(model.moment)} lies ahead"
-    later = any(durations.at(other.at).nominal > at.nominal for other in model.steps)
-    return f"{again}, until a later step takes over" if later else again
-
-
-def _manner(step: StepModel, at: At) -> Iterator[str]:
-    """How urgent it is and who may see it, where it is not as usual."""
-    yield from _URGENT.get(step.urgency, [])
-    visibility = step.visibility or "private"
-    in_channel = any(name.partition(":")[0] in ("team", "channel") for name in recipients(step.notify).names)
-    if visibility == "private" and in_channel and not at.is_before:
-        yield "No channel shows it: a miss is private."
-    yield from _SEEN[visibility]
-
-
-_URGENT = {
-    "high": ["This is urgent: it does not wait for quiet hours to end."],
-    "low": ["This is not urgent: it may wait and come together with other news."],
-}
-_SEEN = {
-    "private": [],
-    "team": ["The team may see it."],
-    "public": ["Everybody may see it."],
-}
+    return " ".join([saying.sentence(text), *step_words.manner(step, at)])
 
 
 # -- reactions ---------------------------------------------------------------------------------------------------------
@@ -179,9 +101,13 @@ def _reaction(model: PolicyModel, one: ReactionModel, named: Namer) -> str:
     happened = saying.HAPPENED.get(one.on, f"`{one.on}` happens")
     condition = f" and `{one.when}`" if one.when else ""
     told = f"{saying.recipients(recipients(one.notify), named)} {saying.told(one.template, model.moment)}"
-    seen = {"private": ["Only they see it."], "team": []}.get(one.visibility, _SEEN[one.visibility])
+    seen = {"private": ["Only they see it."], "team": []}.get(one.visibility, step_words.SEEN[one.visibility])
     return " ".join(
-        [saying.sentence(f"when {happened}{condition}, {told}"), *_URGENT.get(one.urgency, []), *seen]
+        [
+            saying.sentence(f"when {happened}{condition}, {told}"),
+            *step_words.URGENT.get(one.urgency, []),
+            *seen,
+        ]
     )
 
 
@@ -232,7 +158,7 @@ def _limits(model: PolicyModel) -> Iterator[str]:
     ats = [durations.at(step.at) for step in model.steps]
     if model.for_ == "checkin":
         yield "Nobody hears of a miss before the grace of the check-in is over."
-    if any(at.is_before or is_undecided(at) for at in ats):
+    if any(at.is_before or step_words.is_undecided(at) for at in ats):
         late = f"What should have come before {moment} and is more than {model.late.skip_after} late"
         yield f"{late}, because nothing ran, is left out."
     if not all(at.is_before for at in ats):

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from service.core.ladder import _usual_template
 from service.core.policy import Policy
 from service.messages import saying
-from service.messages.policy_words import in_full, usual_template, words
+from service.messages.policy_words import in_full, words
+from service.messages.step_words import usual_template
 from service.settings.document import Document
 from service.settings.policy_checks import events_of
 from service.settings.policy_model import (
