@@ -176,7 +176,7 @@ def check_names(tree: nodes.Expr, sample: Mapping[str, Any], has_event: bool) ->
 
 
 def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, Any]) -> None:
-    path = _path(access)
+    path = path_of(access)
     if path is None:
         return
     here: Any = sample
@@ -193,7 +193,7 @@ def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, An
 def _check_comparison(comparison: nodes.Compare) -> None:
     for operand in comparison.ops:
         for left, right in ((comparison.expr, operand.expr), (operand.expr, comparison.expr)):
-            known = VALUES.get(_path(left) or ())
+            known = VALUES.get(path_of(left) or ())
             texts = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
             for item in texts:
                 if (
@@ -202,12 +202,12 @@ def _check_comparison(comparison: nodes.Compare) -> None:
                     and isinstance(item.value, str)
                     and item.value not in known
                 ):
-                    name = ".".join(_path(left) or ())
+                    name = ".".join(path_of(left) or ())
                     hint = did_you_mean(item.value, known)
                     raise Refused(f"`{name}` is never `{item.value}`", item.lineno, hint)
 
 
-def _path(node: nodes.Node) -> tuple[str, ...] | None:
+def path_of(node: nodes.Node) -> tuple[str, ...] | None:
     """`("commitment", "owner")` for `commitment.owner` and `commitment["owner"]`; None for anything else."""
     parts: list[str] = []
     while True:

@@ -56,6 +56,11 @@ def _with_columns(sandbox: Sandbox, source: str) -> Iterator[tuple[int, str, str
 _sandbox = environment(autoescape=False)
 
 
+def parse_condition(source: str) -> nodes.Expr:
+    """The tree of a condition that is known to be one."""
+    return _ColumnParser(_sandbox, " ".join(source.splitlines())).parse_whole()
+
+
 def compile_condition(
     source: str, *, has_event: bool = True, checked: bool = True, family: str = "deadline"
 ) -> Condition:
