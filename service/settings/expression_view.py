@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import nodes
 
+from service.settings.filters import FILTERS
 from service.settings.problems import did_you_mean
 from service.settings.sandbox import Refused
 
@@ -187,7 +188,9 @@ def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, An
         column = access.lineno + (1 if isinstance(access, nodes.Getattr) else 0)
         raise Refused(f"`{owner}` has no `{path[-1]}`", column, did_you_mean(path[-1], here))
     if here is not None and not isinstance(here, Mapping | list) and isinstance(access, nodes.Getattr):
-        raise Refused(f"`{'.'.join(path[:-1])}` has nothing inside", access.lineno + 1)
+        whole = ".".join(path[:-1])
+        hint = f"write it as in `{whole} | {path[-1]}`" if path[-1] in FILTERS else ""
+        raise Refused(f"`{whole}` has nothing inside", access.lineno + 1, hint)
 
 
 def _check_comparison(comparison: nodes.Compare) -> None:

@@ -91,7 +91,9 @@ def compile_condition(
         try:
             condition(SAMPLES[family])
         except ConditionFailed as error:
-            raise ExpressionError(f"fails on a sample commitment: {error}") from error
+            is_mixed = "not supported between" in str(error)
+            hint = "compare numbers with numbers, without quotes, and texts with texts" if is_mixed else ""
+            raise ExpressionError(f"fails on a sample commitment: {error}", 1, hint) from error
     return condition
 
 

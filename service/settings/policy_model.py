@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StrictInt, ValidationInfo, model_va
 
 from service.core.policy import FIRINGS_MAX
 from service.settings import durations
-from service.settings.check import Line, Strict, wrong
+from service.settings.check import Line, Strict, shown, wrong
 from service.settings.problems import did_you_mean
 from service.settings.recipients import Notify
 
@@ -52,16 +52,17 @@ def _mode(value: object) -> object:
 
 
 def _at(value: object) -> object:
-    return durations.at(_words(value)).text
+    return durations.at(_words(value, durations.AT_HINT)).text
 
 
 def _duration(value: object) -> object:
-    return durations.duration(_words(value)).text
+    return durations.duration(_words(value, durations.DURATION_HINT)).text
 
 
-def _words(value: object) -> str:
+def _words(value: object, hint: str) -> str:
     if not isinstance(value, str):
-        raise wrong(f"`{value}` is not a time in words", "write it as in `2 days`")
+        found = "there is nothing" if value is None else f"{shown(value)} is none"
+        raise wrong(f"a time in words is expected, and {found}", hint)
     return value
 
 
