@@ -30,8 +30,9 @@ def _family(value: object) -> object:
             f"`for: {value}` comes with a later version",
             "write `for: deadline`, `for: deal` or `for: checkin`",
         )
-    if value not in MOMENTS:
-        raise wrong(f"`{str(value)[:40]}` is nothing a policy can be for", did_you_mean(value, MOMENTS))
+    if not isinstance(value, str) or value not in MOMENTS:
+        found = f"{shown(value)} is nothing a policy can be for"
+        raise wrong(found, did_you_mean(value if isinstance(value, str) else "", MOMENTS))
     return value
 
 
@@ -178,9 +179,10 @@ class PolicyModel(Strict):
     @classmethod
     def _first_moment(cls, value: Any) -> Any:
         """Where no moment is named, the first of the family is meant; it is pinned by its name."""
-        if not isinstance(value, dict) or "moment" in value or value.get("for") not in MOMENTS:
+        family = value.get("for") if isinstance(value, dict) else None
+        if not isinstance(family, str) or family not in MOMENTS or "moment" in value:
             return value
-        return {**value, "moment": MOMENTS[value["for"]][0]}
+        return {**value, "moment": MOMENTS[family][0]}
 
     @property
     def firings(self) -> int:

@@ -32,10 +32,12 @@ def rest_of(document: Document) -> PolicyModel | None:
     data: Any = copy.deepcopy(document.data)
     if not isinstance(data, dict):
         return None
-    family = data.get("for") if data.get("for") in MOMENTS else nearest(data.get("for"), MOMENTS)
-    if not family:
+    family = data.get("for")
+    if not isinstance(family, str) or not (
+        meant := family if family in MOMENTS else nearest(family, MOMENTS)
+    ):
         return None
-    data["for"] = family
+    data["for"] = meant
     for _ in range(_PASSES):
         try:
             return PolicyModel.model_validate(data)
