@@ -20,7 +20,7 @@ from service.settings import durations
 from service.settings.policy_model import PolicyModel, StepModel
 
 WIDE, NARROW = 760, 360
-_EDGE, _TOP, _LINE, _TREAD = 20, 40, 18, 26
+_EDGE, _TOP, _LINE, _GAP = 20, 40, 18, 26
 # About as wide is a letter of the widest system font (DejaVu Sans); text that would leave the picture is broken by it.
 _LETTER, _STRONG_LETTER = 7.3, 8.2
 # More rounds than this are one dotted line to the eye.
@@ -43,7 +43,7 @@ def picture(model: PolicyModel, named: Namer = str, width: int = WIDE) -> str:
     notes = list(_notes(model, said, width))
     ys, y = [], float(_TOP)
     for rung in rungs:
-        y += len(rung.labels) * _LINE + _TREAD
+        y += len(rung.labels) * _LINE + _GAP
         ys.append(y)
     below = y + 42 if rungs else 34.0
     height = round(below + sum(len(lines) * _LINE + 10 for lines, _ in notes))
@@ -151,13 +151,13 @@ def _axis(model: PolicyModel, width: int, bottom: float) -> list[str]:
 
 
 def _stairs(xs: list[float], ys: list[float]) -> list[str]:
-    """The ladder: from rung to rung along its tread, then down."""
+    """The ladder: from rung to rung along its level, then down."""
     steps = [f"H{x:g} V{y:g}" for (_, x), (_, y) in zip(pairwise(xs), pairwise(ys), strict=True)]
     return [f'<path class="edge" fill="none" d="M{xs[0]:g} {ys[0]:g} {" ".join(steps)}"/>'] if steps else []
 
 
 def _drawn(rung: _Rung, y: float, width: int) -> list[str]:
-    """The mark with its title, its rounds as rings, and its labels above the tread on the side that has room."""
+    """The mark with its title, its rounds as rings, and its labels above it on the side that has room."""
     parts, x = [], rung.x
     for number, (text, look) in enumerate(rung.labels):
         row = y - 12 - (len(rung.labels) - 1 - number) * _LINE
