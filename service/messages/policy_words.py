@@ -119,7 +119,7 @@ def _rules(model: PolicyModel) -> Iterator[str]:
         yield from _limits(model)
     if model.quiet is not None:
         yield {
-            "respect": "In their quiet hours nobody is told anything; it waits for the end of them.",
+            "respect": "In their quiet hours nobody is told of it, unless it is urgent: it waits for their end.",
             "pass": "Quiet hours do not hold it back.",
         }[model.quiet]
 
