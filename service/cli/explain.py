@@ -1,6 +1,7 @@
 """`followthrough explain`: one commitment's story from the record: what came in, who was told and why, or why not."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -41,27 +42,41 @@ class Story(NamedTuple):
 
 def explain(
     subject: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="SUBJECT", help="deadline/c1, deal/42, a bare id of a deadline, or the key of a message."
         ),
-    ],
+    ] = None,
     person: Annotated[
         str | None,
         typer.Option("--person", metavar="ID", help="Only what concerns this person: why, or why not."),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="What this policy does, in plain words."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="With --policy: its ladder as a picture.")
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why somebody was told, or why nobody was.
 
-    Read from the record of decisions, which is kept for thirty days.
+    Read from the record of decisions, which is kept for thirty days. Without a SUBJECT: what the policies do.
 
     Example: followthrough explain deadline/tour-1 --person dana
     """
     import asyncio
 
     settings = read_settings(config)
+    if subject is None or policy is not None or svg is not None:
+        from service.cli.policy_words import say_policies
+
+        if subject is not None or person is not None:
+            raise Failure(Exit.WRONG, "a policy is explained alone", "leave SUBJECT and --person out")
+        say_policies(settings, policy, svg, as_json=as_json)
+        return
     if person is not None and person not in settings.graph.people:
         from service.core.nearest import nearest
 

@@ -70,12 +70,18 @@ def _report(document: Document, model: type[BaseModel], at: Path_, error: dict[s
         document.error(path, context["message"], context["hint"])
     else:
         message, hint = _wording(
-            kind, context, error, "" if document.hides(path) else _shown(error.get("input"))
+            kind,
+            context,
+            error,
+            "" if document.hides(path) else shown(error.get("input")),
+            list(_keys_at(model, loc)),
         )
         document.error(path, f"{name}: {message}", hint)
 
 
-def _wording(kind: str, context: Mapping[str, Any], error: dict[str, Any], found: str) -> tuple[str, str]:
+def _wording(
+    kind: str, context: Mapping[str, Any], error: dict[str, Any], found: str, keys: list[str]
+) -> tuple[str, str]:
     got = f", not {found}" if found else ""
     got = ", and there is nothing" if "input" in error and error["input"] is None else got
     if kind == "literal_error":
@@ -92,9 +98,12 @@ def _wording(kind: str, context: Mapping[str, Any], error: dict[str, Any], found
     if kind in ("int_type", "int_parsing", "int_from_float"):
         return f"a whole number is expected{got}", ""
     if kind in ("list_type", "tuple_type"):
-        return f"a list is expected{got}", "write it as [one, two]"
+        return f"a list is expected{got}", "begin each with `- `, or write them as [one, two]"
     if kind in ("dict_type", "model_type", "model_attributes_type"):
-        return f"keys and values are expected{got}", ""
+        return f"keys and values are expected{got}", f"its keys are {', '.join(keys)}" if keys not in (
+            [],
+            ["root"],
+        ) else ""
     if kind == "string_pattern_mismatch":
         return f"{found or 'this'} holds characters that cannot stand here", _PATTERN_HINTS.get(
             context["pattern"], ""
@@ -110,6 +119,7 @@ def _wording(kind: str, context: Mapping[str, Any], error: dict[str, Any], found
 _PATTERN_HINTS = {
     r"^[\w.@+-]+$": "letters, digits and . _ - + @",
     r"^[^\r\n]*$": "keep it on one line",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "letters, digits, - and _, as in `heads-up`",
 }
 
 
@@ -118,7 +128,8 @@ def _near(value: object, choices: list[str]) -> str:
     return hint if hint.startswith("did") else ""  # the message lists the choices already
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a message quotes it."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "keys and values"
     text = str(value).lower() if isinstance(value, bool) else str(value)

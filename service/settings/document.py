@@ -31,7 +31,10 @@ class Document:
     def error(
         self, path: Path_, message: str, hint: str = "", *, at_key: bool = False, shift: int | None = None
     ) -> None:
-        """Report an error at the value of `path` (or its key); `shift` moves the column into a scalar."""
+        """Report an error at the value of `path` (or its key); `shift` moves the column into a scalar. Where something
+        is wrong already, nothing that follows from it is reported."""
+        if self.mark(path, at_key=at_key) in self.spoilt:
+            return
         self.report.errors.append(self.problem(path, message, hint, at_key=at_key, shift=shift))
 
     def spoil(self, path: Path_, message: str, hint: str = "") -> None:

@@ -15,8 +15,10 @@ DAYS_MAX = 3653
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _DAYS = {"day": 1, "week": 7}
 _UNITS = sorted([*_SECONDS, *_DAYS, *(f"{unit}s" for unit in [*_SECONDS, *_DAYS])])
-_HINT = "write it as in `3 business days before`, `the moment`, `4 hours after` or `16:00 on the day before`"
-_DURATION_HINT = "write it as in `2 business days` or `90 minutes`"
+AT_HINT = (
+    "write it as in `3 business days before`, `the moment`, `4 hours after` or `16:00 on the day before`"
+)
+DURATION_HINT = "write it as in `2 business days` or `90 minutes`"
 
 _DURATION = re.compile(r"(?P<number>\S+)\s+(?:(?P<business>business|working)\s+)?(?P<unit>[A-Za-z]+)")
 _TWO_UNITS = re.compile(r"\d+ [A-Za-z]+ (?:and )?\d+ [A-Za-z]+")
@@ -37,11 +39,13 @@ def at(text: str) -> At:
     if words[:1].isdigit() and _DURATION.fullmatch(words):
         near = nearest(side, ("before", "after"))
         raise wrong(
-            f"`{words}` does not say before or after", f"did you mean `{start} {near}`?" if near else _HINT
+            f"`{words}` does not say before or after", f"did you mean `{start} {near}`?" if near else AT_HINT
         )
     near = nearest(side, ("before", "after")) if start else ""
+    if _CLOCK.fullmatch(f"{words} on the day"):
+        raise wrong(f"`{words}` does not say on which day", f"did you mean `{words} on the day before`?")
     meant = f"{start} {near}" if near else nearest(words, ("the moment",))
-    raise wrong(f"`{words[:60]}` is not a time", f"did you mean `{meant}`?" if meant else _HINT)
+    raise wrong(f"`{words[:60]}` is not a time", f"did you mean `{meant}`?" if meant else AT_HINT)
 
 
 def duration(text: str) -> At:
@@ -54,7 +58,7 @@ def _on_the_day(words: str, clock: re.Match[str]) -> At:
     side = clock["side"]
     if side not in (None, "before", "after"):
         near = nearest(side, ("before", "after"))
-        raise wrong(f"`{words}` is not a time", f"did you mean `{near}`?" if near else _HINT)
+        raise wrong(f"`{words}` is not a time", f"did you mean `{near}`?" if near else AT_HINT)
     try:
         at_clock = time(int(clock["hour"]), int(clock["minute"]))
     except ValueError:
@@ -107,4 +111,4 @@ def _one_unit(text: str) -> str:
 
 
 def _hint(side: str) -> str:
-    return _HINT if side else _DURATION_HINT
+    return AT_HINT if side else DURATION_HINT

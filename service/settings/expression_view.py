@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import nodes
 
+from service.settings.filters import FILTERS
 from service.settings.problems import did_you_mean
 from service.settings.sandbox import Refused
 
@@ -176,7 +177,7 @@ def check_names(tree: nodes.Expr, sample: Mapping[str, Any], has_event: bool) ->
 
 
 def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, Any]) -> None:
-    path = _path(access)
+    path = path_of(access)
     if path is None:
         return
     here: Any = sample
@@ -187,13 +188,15 @@ def _check_access(access: nodes.Getattr | nodes.Getitem, sample: Mapping[str, An
         column = access.lineno + (1 if isinstance(access, nodes.Getattr) else 0)
         raise Refused(f"`{owner}` has no `{path[-1]}`", column, did_you_mean(path[-1], here))
     if here is not None and not isinstance(here, Mapping | list) and isinstance(access, nodes.Getattr):
-        raise Refused(f"`{'.'.join(path[:-1])}` has nothing inside", access.lineno + 1)
+        whole = ".".join(path[:-1])
+        hint = f"write it as in `{whole} | {path[-1]}`" if path[-1] in FILTERS else ""
+        raise Refused(f"`{whole}` has nothing inside", access.lineno + 1, hint)
 
 
 def _check_comparison(comparison: nodes.Compare) -> None:
     for operand in comparison.ops:
         for left, right in ((comparison.expr, operand.expr), (operand.expr, comparison.expr)):
-            known = VALUES.get(_path(left) or ())
+            known = VALUES.get(path_of(left) or ())
             texts = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
             for item in texts:
                 if (
@@ -202,12 +205,12 @@ def _check_comparison(comparison: nodes.Compare) -> None:
                     and isinstance(item.value, str)
                     and item.value not in known
                 ):
-                    name = ".".join(_path(left) or ())
+                    name = ".".join(path_of(left) or ())
                     hint = did_you_mean(item.value, known)
                     raise Refused(f"`{name}` is never `{item.value}`", item.lineno, hint)
 
 
-def _path(node: nodes.Node) -> tuple[str, ...] | None:
+def path_of(node: nodes.Node) -> tuple[str, ...] | None:
     """`("commitment", "owner")` for `commitment.owner` and `commitment["owner"]`; None for anything else."""
     parts: list[str] = []
     while True:

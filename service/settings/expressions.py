@@ -56,6 +56,11 @@ def _with_columns(sandbox: Sandbox, source: str) -> Iterator[tuple[int, str, str
 _sandbox = environment(autoescape=False)
 
 
+def parse_condition(source: str) -> nodes.Expr:
+    """The tree of a condition that is known to be one."""
+    return _ColumnParser(_sandbox, " ".join(source.splitlines())).parse_whole()
+
+
 def compile_condition(
     source: str, *, has_event: bool = True, checked: bool = True, family: str = "deadline"
 ) -> Condition:
@@ -86,7 +91,9 @@ def compile_condition(
         try:
             condition(SAMPLES[family])
         except ConditionFailed as error:
-            raise ExpressionError(f"fails on a sample commitment: {error}") from error
+            is_mixed = "not supported between" in str(error)
+            hint = "compare numbers with numbers, without quotes, and texts with texts" if is_mixed else ""
+            raise ExpressionError(f"fails on a sample commitment: {error}", 1, hint) from error
     return condition
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from service.core.calendar import Hours
 from service.core.directory import Directory
 from service.core.policy import PolicyBook
 from service.settings import channels as channels_file
@@ -25,6 +26,7 @@ from service.settings.people import DirectoryModel
 from service.settings.policies import compile_policy, pin
 from service.settings.policy_checks import Surroundings, check_policy, check_recipient
 from service.settings.policy_model import PolicyModel
+from service.settings.policy_rest import rest_of
 from service.settings.problems import ConfigError, Problem, Report, did_you_mean
 from service.settings.recipients import recipients
 from service.settings.service import ServiceSettings, is_open_door
@@ -128,6 +130,8 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
             )
         people, graph = None, Directory({}, {}, calendars)
     else:
+        if any(problem.file == calendars_document.file for problem in folder.report.errors):
+            calendars = {**_named(people), **calendars}  # nobody is told twice that theirs cannot be read
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)
 
@@ -151,6 +155,12 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
     )
+
+
+def _named(people: DirectoryModel) -> dict[str, Hours]:
+    """The calendars that people and teams name, whatever is in them."""
+    named = [*(person.calendar for person in people.people), *(team.calendar for team in people.teams)]
+    return {name: Hours() for name in named if name}
 
 
 def _service(document: Document, env: Mapping[str, str], folder: Path) -> ServiceSettings | None:
@@ -234,8 +244,9 @@ def _policy(document: Document, around: Surroundings | None) -> PolicyModel | No
             document.error((), "is empty", "delete it, or write a policy")
         return None
     model = check(document, PolicyModel)
-    if model and around:
-        check_policy(document, model, around)
+    readable = model or rest_of(document)
+    if readable and around:
+        check_policy(document, readable, around)
     return model
 
 

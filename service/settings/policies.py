@@ -34,6 +34,11 @@ def pin(
     return _hash(says), _canonical(pinned)
 
 
+def model_of(pinned_json: bytes) -> PolicyModel:
+    """What the author wrote, as it was pinned: for whoever says it in words."""
+    return PolicyModel.model_validate(json.loads(pinned_json)["policy"])
+
+
 def compile_policy(pinned_json: bytes, content_hash: str) -> Policy:
     """The Policy of pinned bytes; ValueError when they are not what was kept under this hash."""
     pinned = json.loads(pinned_json)

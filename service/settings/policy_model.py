@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StrictInt, ValidationInfo, model_va
 
 from service.core.policy import FIRINGS_MAX
 from service.settings import durations
-from service.settings.check import Line, Strict, wrong
+from service.settings.check import Line, Strict, shown, wrong
 from service.settings.problems import did_you_mean
 from service.settings.recipients import Notify
 
@@ -30,8 +30,9 @@ def _family(value: object) -> object:
             f"`for: {value}` comes with a later version",
             "write `for: deadline`, `for: deal` or `for: checkin`",
         )
-    if value not in MOMENTS:
-        raise wrong(f"`{str(value)[:40]}` is nothing a policy can be for", did_you_mean(value, MOMENTS))
+    if not isinstance(value, str) or value not in MOMENTS:
+        found = f"{shown(value)} is nothing a policy can be for"
+        raise wrong(found, did_you_mean(value if isinstance(value, str) else "", MOMENTS))
     return value
 
 
@@ -52,16 +53,17 @@ def _mode(value: object) -> object:
 
 
 def _at(value: object) -> object:
-    return durations.at(_words(value)).text
+    return durations.at(_words(value, durations.AT_HINT)).text
 
 
 def _duration(value: object) -> object:
-    return durations.duration(_words(value)).text
+    return durations.duration(_words(value, durations.DURATION_HINT)).text
 
 
-def _words(value: object) -> str:
+def _words(value: object, hint: str) -> str:
     if not isinstance(value, str):
-        raise wrong(f"`{value}` is not a time in words", "write it as in `2 days`")
+        found = "there is nothing" if value is None else f"{shown(value)} is none"
+        raise wrong(f"a time in words is expected, and {found}", hint)
     return value
 
 
@@ -177,9 +179,10 @@ class PolicyModel(Strict):
     @classmethod
     def _first_moment(cls, value: Any) -> Any:
         """Where no moment is named, the first of the family is meant; it is pinned by its name."""
-        if not isinstance(value, dict) or "moment" in value or value.get("for") not in MOMENTS:
+        family = value.get("for") if isinstance(value, dict) else None
+        if not isinstance(family, str) or family not in MOMENTS or "moment" in value:
             return value
-        return {**value, "moment": MOMENTS[value["for"]][0]}
+        return {**value, "moment": MOMENTS[family][0]}
 
     @property
     def firings(self) -> int:

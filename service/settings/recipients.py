@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from service.core.policy import Recipients
-from service.settings.check import wrong
+from service.settings.check import shown, wrong
 from service.settings.problems import did_you_mean, nearest
 
 FIXED = (
@@ -34,9 +34,8 @@ NAMES_MAX = 12
 
 def _name(value: object) -> str:
     if not isinstance(value, str):
-        raise wrong(
-            f"a recipient is a name, not {type(value).__name__}", "write it as in owner.manager or person:ana"
-        )
+        found = ", and there is nothing" if value is None else f", not {shown(value)}"
+        raise wrong(f"a recipient is a name{found}", "write it as in owner.manager or person:ana")
     if value in FIXED:
         return value
     if value in LATER:

@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 
 from service.settings.document import Document, Path_
 from service.settings.problems import Mark, Report
+from service.settings.yaml_words import syntax_error
 
 # A megabyte is some 4,000 people; 32 levels are four times what any file here needs (YAML bombs: safety tests).
 BYTES_MAX = 1_000_000
@@ -33,7 +34,7 @@ DIGITS_MAX = 18
 
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-# What YAML 1.1 tools read as a boolean or as a number in base 60, and YAML 1.2 as text.
+# What YAML 1.1 tools read as a boolean or as a number in base 60, and YAML 1.2 as text. As keys they are names of ours.
 _OLD_BOOLEAN = re.compile(r"y|n|yes|no|on|off", re.IGNORECASE)
 _OLD_SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?")
 _OLD_OCTAL = re.compile(r"[-+]?0[0-9]+")
@@ -109,11 +110,9 @@ class _Builder:
 
     @staticmethod
     def _syntax(error: MarkedYAMLError) -> Refused:
-        mark = error.problem_mark or error.context_mark
-        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark()
-        message = " ".join(str(part) for part in (error.context, error.problem) if part)
-        hint = "indent with spaces" if "\\t" in message or "'\t'" in message else ""
-        return Refused(place, f"is not YAML: {message}", hint)
+        said = syntax_error(error.context or "", error.problem or "")
+        mark = error.context_mark if said.is_at_its_beginning else error.problem_mark or error.context_mark
+        return Refused(Mark(mark.line + 1, mark.column + 1) if mark else Mark(), said.message, said.hint)
 
     @staticmethod
     def _events(text: str) -> Iterator[Event]:
@@ -196,7 +195,8 @@ class _Builder:
             raise Refused(_mark(event), f"anchors (`&{anchor}`) are not used here", "write it out")
         tag = getattr(event, "tag", None)
         if tag:
-            raise Refused(_mark(event), f"tags (`{tag}`) are not used here", "write the value without it")
+            written = str(tag).replace("tag:yaml.org,2002:", "!!")
+            raise Refused(_mark(event), f"tags (`{written}`) are not used here", "write the value without it")
 
     def _plain_scalar(self, event: ScalarEvent, text: str, shown: str) -> object:
         """YAML 1.2's core schema: null, true, false, numbers; everything else is text."""
@@ -216,13 +216,12 @@ class _Builder:
                 )
                 return 0
             return int(text) if _INT.fullmatch(text) else float(text)
-        old = "true or false" if _OLD_BOOLEAN.fullmatch(text) else ""
-        old = "a number in base 60" if _OLD_SEXAGESIMAL.fullmatch(text) else old
-        if old:
-            problem = self.document.problem_at(
-                _mark(event), f"older YAML tools read {shown} as {old}", "quote it"
-            )
-            self.document.report.warnings.append(problem)
+        if _OLD_BOOLEAN.fullmatch(text):
+            message = f"{shown} is true or false to some readers and text to others"
+            self._soon(_mark(event), message, "write true or false, or quote it if it is text")
+        elif _OLD_SEXAGESIMAL.fullmatch(text):
+            message = f"{shown} is a number in base 60 to some readers and text to others"
+            self._soon(_mark(event), message, "quote it")
         return self._encodable(event, text)
 
     def _encodable(self, event: Event, text: str) -> str:

@@ -7,7 +7,7 @@ Content security: no inline script or style, everything from this host (guard.py
 from fastapi import FastAPI
 
 from service import __version__
-from service.web import answers, api_docs, asyncapi, caught, home, intake, operate, reads, rendering
+from service.web import answers, api_docs, asyncapi, caught, home, intake, operate, policies, reads, rendering
 from service.web.deps import WebDeps
 from service.web.doors import refuse_open_door
 from service.web.guard import Guard
@@ -20,6 +20,7 @@ ROUTERS = (
     home.router,
     answers.router,
     caught.router,
+    policies.router,
     api_docs.router,
     asyncapi.router,
     rendering.router,

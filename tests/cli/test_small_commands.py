@@ -26,8 +26,30 @@ def change(shell: Shell, name: str, old: str, new: str) -> Path:
 def test_the_shipped_configuration_is_fine(shell: Shell) -> None:
     answer = shell("validate")
 
-    assert (answer.code, answer.out) == (0, "")
-    assert answer.err == f"{shell.config}: fine (7 policies, 6 people, 2 channels)\n"
+    assert answer.code == 0
+    assert all(told.startswith("note: ") for told in answer.out.splitlines() if str(shell.config) in told)
+    assert answer.err == f"{shell.config}: fine (7 policies, 6 people, 2 channels, 2 notes)\n"
+
+
+def test_what_is_proved_of_a_policy_is_shown_and_is_a_finding(shell: Shell) -> None:
+    change(shell, POLICY, "when: \"commitment.kind == 'tour'\"", "when: \"commitment.status == 'met'\"")
+
+    answer = shell("validate")
+
+    assert answer.code == 1
+    assert "warning: " in answer.out
+    assert (
+        "first-day.yaml:8:7: `when` never holds today, so policy `first-day` tells nobody anything"
+        in answer.out
+    )
+    assert answer.err.endswith(
+        ": it loads, but not as meant (7 policies, 6 people, 2 channels, 1 warning, 2 notes)\n"
+    )
+    assert [found["severity"] for found in shell("validate", "--json").json["findings"]] == [
+        "note",
+        "note",
+        "warning",
+    ]
 
 
 def test_every_problem_is_shown_with_its_line_a_caret_and_what_was_meant(shell: Shell) -> None:
@@ -85,7 +107,7 @@ def test_warnings_alone_are_fine_and_with_strict_they_are_findings(shell: Shell)
 
     assert (loose.code, strict.code) == (0, 1)
     assert loose.out.startswith(f"warning: {shell.config}/channel.yaml: is not read\n")
-    assert loose.err.endswith("fine (7 policies, 6 people, 2 channels, 1 warning)\n")
+    assert loose.err.endswith("fine (7 policies, 6 people, 2 channels, 1 warning, 2 notes)\n")
 
 
 def test_a_folder_that_is_not_there_is_named(shell: Shell) -> None:

@@ -147,11 +147,23 @@ def test_miss_shown_in_a_channel_needs_to_be_meant(config: Path) -> None:
     assert warnings(config) == []
 
 
-def test_text_that_older_readers_take_for_something_else_is_warned_of(config: Path) -> None:
+def test_text_that_older_readers_take_for_something_else_is_quoted(config: Path) -> None:
     people = (config / "directory.yaml").read_text().replace("name: Leo Marin", "name: No")
     (config / "directory.yaml").write_text(people)
-    assert warnings(config) == ["directory.yaml: older YAML tools read `No` as true or false"]
+    assert [found.message for found in errors(config)] == [
+        "`No` is true or false to some readers and text to others"
+    ]
+
+    (config / "directory.yaml").write_text(people.replace("name: No", "name: 'No'"))
     assert load(config, {}).book.name("leo") == "No"
+
+
+def test_keys_may_be_named_as_booleans_are(config: Path) -> None:
+    (config / "policies/a.yaml").write_text(
+        "policy: p\nfor: deadline\nreactions:\n  - {id: kept, on: deadline.met, notify: team, template: kept}\n"
+    )
+    (config / "calendars.yaml").write_text("spain: {hours: {mon-fri: '09:00-17:00'}, off: ['2026-12-24']}\n")
+    assert errors(config) == []
 
 
 def test_unknown_channel_without_any_like_it_is_caught(config: Path) -> None:

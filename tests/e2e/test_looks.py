@@ -35,6 +35,8 @@ async def paths(running_service: RunningService) -> dict[str, str]:
     return {
         "home": "/",
         "docs": "/docs",
+        "policies": "/policies",
+        "policy": "/policies/deadline-follow-through",
         "caught": "/caught",
         "message": message,
         "text": f"{message}?view=text",
@@ -50,6 +52,8 @@ PAGES = [
     *(
         "home",
         "docs",
+        "policies",
+        "policy",
         "caught",
         "message",
         "text",

@@ -46,6 +46,9 @@ def test_condition_holds(source: str, changes: dict[str, Any], holds: bool) -> N
     assert compile_condition(source)(view(**changes)) is holds
 
 
+_MIXED = "compare numbers with numbers, without quotes, and texts with texts"
+
+
 @pytest.mark.parametrize(
     ("source", "column", "message", "hint"),
     [
@@ -53,7 +56,12 @@ def test_condition_holds(source: str, changes: dict[str, Any], holds: bool) -> N
         ("true and owner.mannager", 16, "`owner` has no `mannager`", "did you mean `manager`?"),
         ("event.data.percant > 1", 12, "`event.data` has no `percant`", "did you mean `percent`?"),
         ("commitment['knd'] == ''", 11, "`commitment` has no `knd`", "did you mean `kind`?"),
-        ("commitment.title.upper()", 18, "`commitment.title` has nothing inside", ""),
+        (
+            "commitment.title.upper()",
+            18,
+            "`commitment.title` has nothing inside",
+            "write it as in `commitment.title | upper`",
+        ),
         (
             "commitment.importance == 'hig'",
             26,
@@ -68,7 +76,7 @@ def test_condition_holds(source: str, changes: dict[str, Any], holds: bool) -> N
         ("1 ** 2", 1, "`**` is not allowed", ""),
         ("", 1, "is empty", "leave it out"),
         ("x" * 1_001, 1, "is longer than 1,000 characters", ""),
-        ("commitment.progress > '1'", 1, "fails on a sample commitment: `>` not supported", ""),
+        ("commitment.progress > '1'", 1, "fails on a sample commitment: `>` not supported", _MIXED),
         ("commitment", 1, None, ""),
     ],
 )

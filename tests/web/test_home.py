@@ -44,10 +44,10 @@ async def test_the_first_page_says_what_is_wrong(world, web):
     assert "The store cannot be reached" in await text_of(web, "/")
 
 
-@pytest.mark.parametrize("path", ["/", "/caught", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/caught", "/docs", "/policies", "/policies/deadline-follow-through"])
 async def test_no_link_of_ours_leads_nowhere(world, web, path):
     id_ = await world.catch()
-    found = set(re.findall(r'(?:href|src)="(/[^"]*)"', await text_of(web, path)))
+    found = set(re.findall(r'(?:href|src|srcset)="(/[^"]*)"', await text_of(web, path)))
 
     assert found
     for address in found | {f"/caught/{id_}"}:
