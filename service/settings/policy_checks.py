@@ -77,7 +77,7 @@ def _check_step(document: Document, path: Path_, step: StepModel, family: str, a
     if shown and step.visibility is None:
         document.warn(
             (*path, "notify"),
-            f"step `{step.id}` would show a missed commitment in a channel (`{shown}`)",
+            f"step `{step.id}` says nothing in a channel (`{shown}`): a missed commitment is private",
             "write `visibility: team` or `visibility: public` if that is meant",
         )
 
