@@ -141,7 +141,9 @@ def test_a_person_without_a_calendar_has_the_one_of_their_team(config: Path) -> 
 def test_miss_shown_in_a_channel_needs_to_be_meant(config: Path) -> None:
     policy = STEP.replace("notify: owner", "notify: team")
     (config / "policies/a.yaml").write_text(policy)
-    assert warnings(config) == ["a.yaml: step `a` says nothing in a channel (`team`): a missed commitment is private"]
+    assert warnings(config) == [
+        "a.yaml: step `a` says nothing in a channel (`team`): a missed commitment is private"
+    ]
 
     (config / "policies/a.yaml").write_text(policy.replace("notify: team", "notify: team, visibility: team"))
     assert warnings(config) == []
