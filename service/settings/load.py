@@ -126,7 +126,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
             people_document.error(
                 (), "there is nobody in it", "people: [{id: ana, name: Ana Ruiz, email: …}]"
             )
-        people, graph = None, Directory({}, {}, calendars)
+        people, graph = None, Directory({}, {}, calendars.hours)
     else:
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)

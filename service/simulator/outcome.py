@@ -11,7 +11,7 @@ from typing import NamedTuple
 from service.core.directory import Directory, World
 from service.core.effects import Owed
 from service.core.events import CheckinScheduled, Event
-from service.core.reasons import Code
+from service.core.reasons import SPOKEN
 from service.simulator.pure import PureRun, Why
 
 # Time passes in stretches, so that a long silence is no loop and the caller hears how far it is.
@@ -23,14 +23,6 @@ AFTERWARDS = timedelta(days=35)
 
 # What tells of a miss, whatever is missed.
 MISSES = frozenset({"missed", "escalated", "offer_help", "checkin_missed", "deal_stalled"})
-# Reasons for a word; all others are for silence.
-SPOKEN = frozenset(
-    {
-        *(Code.STEP, Code.REACTION, Code.CLOSURE, Code.RETRACTED, Code.ALREADY_LATE, Code.MOVED_EARLIER),
-        *(Code.REPLANNED, Code.HANDED_OVER, Code.HELP_WANTED, Code.WHO_ACKNOWLEDGED, Code.FALLBACK),
-        *(Code.DELIVER, Code.ASKED, Code.RECORDED),
-    }
-)
 
 
 class Told(NamedTuple):
