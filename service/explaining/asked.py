@@ -1,6 +1,6 @@
 """Which step or reaction asked for a word: found again from its key, under the policies of its time. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -37,10 +37,11 @@ class Asked(NamedTuple):
 
 
 def find_asked(
-    entry: LogEntry, key: str, to: str, state: Commitment | None, versions: Versions
+    entry: LogEntry, key: str, to: str, ran: Iterable[str], state: Commitment | None, versions: Versions
 ) -> Asked | None:
-    """What asked for the word; None for what is built in, and where the policy is not kept any more."""
-    for content_hash in dict.fromkeys(entry.policies):
+    """What asked for the word; None for what is built in, and where the policy is not kept any more. `ran` are the
+    policies that ran before the decision: one that closes the subject ends them."""
+    for content_hash in dict.fromkeys((*entry.policies, *ran)):
         policy = versions.policies.get(content_hash)
         for name, at, cycle in _moments(entry, state) if policy else ():
             assert policy is not None

@@ -20,6 +20,24 @@ from service.explaining.versions import Versions
 # A timer is decided within so much of its time; later is said.
 _LATE_AFTER = timedelta(seconds=5)
 _A_TICK = timedelta(milliseconds=1)
+# Of what was held back before, the newest few: a ladder of months would hide its own end.
+_EARLIER_MAX = 10
+# What keeps a step from speaking, or the ladder from going on.
+HOLDING = frozenset(
+    {
+        *(
+            Code.SUPERSEDED,
+            Code.STALE,
+            Code.SKIP_IF,
+            Code.WHEN_FALSE,
+            Code.ACKNOWLEDGED,
+            Code.SNOOZED,
+            Code.NOBODY,
+        ),
+        *(Code.LIMIT, Code.SHADOW, Code.PRIVATE, Code.PASSED, Code.IMPORTED, Code.RESCHEDULED, Code.RESUMED),
+        *(Code.EXPIRED, Code.STALE_ANSWER, Code.CONDITION_FAILED),
+    }
+)
 
 
 class Sentence(NamedTuple):
@@ -64,10 +82,12 @@ def _explain(record: Record, decided: Decided, key: str, to: str, versions: Vers
     then = Commitment(owner=owner, team=state.team if state else "", told=state.told if state else [])
     if state and state.deal:
         then.deal = state.deal
-    asked = find_asked(entry, key, to, state, versions)
+    before = record.decided[: record.decided.index(decided)]
+    ran = next((one.entry.policies for one in reversed(before) if one.entry.policies), ())
+    asked = find_asked(entry, key, to, ran, state, versions)
     time, planned_at = _time(entry, asked, owner, versions)
     way = route(asked.rung.notify, to, then, graph) if asked else ""
-    held = _held_back(entry, decided.after.get(key, []))
+    held = _held_back(before, entry, decided.after.get(key, []))
     sent = _deliveries(decided.after.get(key, []))
     following, first = next_in_words(state, versions)
     sentences = [
@@ -139,12 +159,18 @@ def _deliveries(after: list[LogEntry]) -> list[tuple[datetime, Reason]]:
     return [(one.at, why) for one in after if one.input == "delivery" for why in one.reasons]
 
 
-def _held_back(entry: LogEntry, after: list[LogEntry]) -> list[Reason]:
-    """What the same decision left unsaid, and what the inboxes did about this word before it went out."""
+def _held_back(before: list[Decided], entry: LogEntry, after: list[LogEntry]) -> list[Reason]:
+    """What the decisions up to this one left unsaid, and what the inboxes did about this word before it went out."""
+    earlier = [
+        Reason(why.code, f"{one.entry.at:%Y-%m-%d %H:%M} UTC: {why.text}")
+        for one in before
+        for why in one.entry.reasons
+        if why.code in HOLDING
+    ][-_EARLIER_MAX:]
     inboxes = [
         why for one in after if one.input != "delivery" for why in one.reasons if why.code != Code.DELIVER
     ]
-    return [why for why in entry.reasons if why.code not in SPOKEN] + inboxes
+    return earlier + [why for why in entry.reasons if why.code not in SPOKEN] + inboxes
 
 
 def _built_in(entry: LogEntry, to: str) -> str:

@@ -181,10 +181,12 @@ def _concerns(why: Reason, steps: set[str], named: re.Pattern[str]) -> bool:
 
 def _to_come(state: Commitment, person: str, at: datetime, versions: Versions) -> Iterator[Because]:
     graph = versions.settings.graph
-    calendar = graph.calendar_of(state.owner)
+    calendar, said = graph.calendar_of(state.owner), set[tuple[str, str]]()
     for one in ahead(state, versions):
-        if person not in one.to:
+        step = (one.run.policy, one.firing.step.id)
+        if person not in one.to or step in said:  # of a step's rounds the first that is left
             continue
+        said.add(step)
         if holder := held_by(one):
             code = Code.SNOOZED if one.run.snoozed_until == one.held_until else Code.ACKNOWLEDGED
             yield Because(code, f"{one.step_in_words()} waits: {holder}", one.held_until)
