@@ -233,7 +233,7 @@ def _show_misses(found: "dict[str, Any]") -> None:
     only = f"{found['only_old']} no more, {found['only_new']} that nobody heard of before"
     put(f"misses that somebody besides the owner hears of: {both}; {only}")
     if shift := found["median_shift_s"]:
-        put(f"  half of them at least {abs(shift) / 3600:.1f} hours {'earlier' if shift < 0 else 'later'}")
+        put(f"  by {abs(shift) / 3600:.1f} hours {'earlier' if shift < 0 else 'later'} in the median")
 
 
 def _show_changes(changes: "list[Change]", settings: "Settings") -> None:
