@@ -163,7 +163,8 @@ class _Trail:
         if not entry.effects and any(reason.code in KEPT_FOR_LATER for reason in entry.reasons):
             self._waiting.setdefault(entry.subject, set()).update(roots)
             self._marks.add(entry.subject.encode())
-        return roots, {key: to for what, key, to in entry.effects if what == "notify"}
+        # What goes back to a subject is no word to anybody.
+        return roots, {k: to for what, k, to in entry.effects if what == "notify" and not _is_subject(to)}
 
     def _learn(self, key: str, roots: set[str]) -> None:
         self._known.setdefault(key, set()).update(roots)
@@ -184,6 +185,11 @@ async def _scan(
 async def _next_at(store: Store, shard: Shard, subject: str) -> datetime | None:
     due = await store.due(shard, _FAR_MS, _TIMERS_MAX)
     return next((datetime.fromtimestamp(at_ms / 1000, UTC) for found, at_ms in due if found == subject), None)
+
+
+def _is_subject(to: str) -> bool:
+    family, slash, _ = to.partition("/")
+    return bool(slash) and family in TOPIC_OF_FAMILY
 
 
 def _inbox_of(to: str, partitions: int) -> Shard:
