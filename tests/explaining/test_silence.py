@@ -38,6 +38,18 @@ async def test_who_acknowledged_is_named_and_until_when_it_holds(company: Compan
     assert any(text.startswith(f"step manager of {LADDER} waits: ana said") for text in said)
 
 
+async def test_an_acknowledgement_that_has_expired_explains_nothing_any_more(company: Company) -> None:
+    await company.promise(AT_TEN)
+    await company.until(company.at + 2 * HOUR)
+    await company.emit("commitment.acknowledged", subject_id="c1", by="ana")
+    await company.until(company.at + 3 * DAY)
+
+    said = [code for code, _ in await reasons(company, "dana")]
+
+    assert "told" in said
+    assert "acknowledged" not in said
+
+
 async def test_a_snooze_is_named(company: Company) -> None:
     await company.promise(AT_TEN)
     await company.until(company.at + 2 * HOUR)
