@@ -7,7 +7,7 @@ from typing import NamedTuple
 from service.core.directory import Directory
 from service.simulator.outcome import Outcome
 
-CELLS = 52
+CELLS = 48
 NAME_CHARS = 22
 SHADES = "·▁▂▃▄▅▆▇█"  # none, then from few to the most of any cell
 

@@ -297,7 +297,7 @@ def test_the_terminal_shows_a_lane_for_everyone(shell: Shell) -> None:
     [leo] = [line for line in out if line.startswith("  leo") and "·" in line]
     [dana] = [line for line in out if line.startswith("  dana") and "·" in line]
     assert (leo.split()[-1], dana.split()[-1]) == ("4", "2")
-    assert len(leo.split()[1]) == 52
+    assert len(leo.split()[1]) == 48
     assert any(line.startswith("who is told when, from Tue 2026-03-03, ") for line in out)
     assert "  dana                     2, escalations: 1" in out
 
