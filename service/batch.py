@@ -25,6 +25,11 @@ log = get_log()
 SEEN_FOR = timedelta(days=7)
 
 
+# Whose a commitment is, and its moments as (name, when, cycle).
+_About = tuple[str, tuple[tuple[str, datetime, int], ...]]
+_NOTHING: _About = ("", ())
+
+
 class Input(NamedTuple):
     """One record of the log, read: an event, or what is wrong with it. `after` is where reading goes on behind it,
     where that is not its own position."""
@@ -70,12 +75,13 @@ class Batch:
             ("dead", "", d.reason) for d in decision.dead
         ]
         state = decision.state
-        after, policies = "", tuple[str, ...]()
+        after, policies, about = "", tuple[str, ...](), _NOTHING
         if isinstance(state, Commitment):
             after = state.status
             policies = tuple(run.policy for moment in state.moments.values() for run in moment.runs)
+            about = _about(state) if decision.emits else _NOTHING
         statuses = (decision.before, after)
-        self._log(subject, kind, given_id, statuses, tuple(effects), decision.reasons, policies, now)
+        self._log(subject, kind, given_id, statuses, tuple(effects), decision.reasons, policies, now, about)
 
     def note(self, subject: str, kind: str, given_id: str, now: datetime, reason: Reason) -> None:
         """Only say it; nothing changes."""
@@ -116,9 +122,10 @@ class Batch:
         reasons: tuple[Reason, ...],
         policies: tuple[str, ...],
         now: datetime,
+        about: _About = _NOTHING,
     ) -> None:
         graph = self.world.directory.hash
-        entry = LogEntry(now, subject, kind, given_id, *statuses, effects, reasons, policies, graph)
+        entry = LogEntry(now, subject, kind, given_id, *statuses, effects, reasons, policies, graph, *about)
         self.log.append(encode_effect(entry))
         self._codes += [reason.code for reason in reasons]
         self._nobody_told += [(subject, r.text) for r in reasons if r.code == Code.FALLBACK_UNREACHED]
@@ -157,6 +164,11 @@ class Batch:
         metrics.timers_fired.inc(len(self.lateness))
         for late_s in self.lateness:
             metrics.timer_lateness_seconds.observe(late_s)
+
+
+def _about(state: Commitment) -> _About:
+    moments = ((name, moment.at, moment.cycle) for name, moment in state.moments.items())
+    return state.owner, tuple((name, at, cycle) for name, at, cycle in moments if at is not None)
 
 
 def to_ms_up(at: datetime) -> int:

@@ -1,8 +1,8 @@
-"""`followthrough explain`: one commitment's story from the record: what came in, who was told and why, or why not."""
+"""`followthrough explain`: why this message, why not this person, what has happened to this. Answers: `explaining/`."""
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,28 +16,12 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from service.core.effects import LogEntry
-    from service.core.model import Commitment
-    from service.store.contract import Shard, Store
+    from service.explaining.ask import Asking
+    from service.explaining.notification import Explained
+    from service.explaining.record import Decided, Record
+    from service.explaining.silence import Untold
 
 _KEY = re.compile(r"[0-9a-f]{32}")
-_PAGE = 1_000
-# The due index is asked from its start; who has more open commitments in one shard sees no next time here.
-_TIMERS_MAX = 100_000
-_FAR_MS = 2**52
-
-
-class Decided(NamedTuple):
-    """One decision about the subject, and what became of each word it asked for: the inbox, then the channel."""
-
-    entry: "LogEntry"
-    after: "list[LogEntry]"
-
-
-class Story(NamedTuple):
-    subject: str
-    state: "Commitment | None"
-    next_at: "datetime | None"
-    decided: list[Decided]
 
 
 def explain(
@@ -49,7 +33,13 @@ def explain(
     ] = None,
     person: Annotated[
         str | None,
-        typer.Option("--person", metavar="ID", help="Only what concerns this person: why, or why not."),
+        typer.Option("--person", metavar="ID", help="Why this person was told, or why not."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="By then, as in 2026-05-01T17:00Z or -2h. [dim](default: now)[/dim]"
+        ),
     ] = None,
     policy: Annotated[
         str | None,
@@ -69,151 +59,153 @@ def explain(
     """
     import asyncio
 
+    from service.explaining.ask import NotFound
+
     settings = read_settings(config)
     if subject is None or policy is not None or svg is not None:
         from service.cli.policy_words import say_policies
 
-        if subject is not None or person is not None:
-            raise Failure(Exit.WRONG, "a policy is explained alone", "leave SUBJECT and --person out")
+        if subject is not None or person is not None or at is not None:
+            raise Failure(Exit.WRONG, "a policy is explained alone", "leave SUBJECT, --person and --at out")
         say_policies(settings, policy, svg, as_json=as_json)
         return
-    if person is not None and person not in settings.graph.people:
-        from service.core.nearest import nearest
-
-        raise Failure(Exit.WRONG, f"there is no person {person!a}{nearest(person, settings.graph.people)}")
-    story = asyncio.run(_look(settings, subject))
-    if story is None:
-        raise Failure(
-            Exit.WRONG,
-            f"nothing is on record about {subject}",
-            f"`{command('dead-letters list', config)}` shows what could not be used",
-        )
-    if person is not None:
-        story = _about(story, person)
+    zone = settings.graph.zone_of(person or "")
+    try:
+        if _KEY.fullmatch(subject) and person is None:
+            explained = asyncio.run(_ask(settings, lambda asking: asking.about_notification(subject)))
+            put_json(explained.as_dict()) if as_json else _show_message(explained)
+            return
+        told = _Told(person, at, subject)
+        found = asyncio.run(_ask(settings, told.look))
+    except NotFound as error:
+        action = error.hint or f"`{command('dead-letters list', config)}` shows what could not be used"
+        raise Failure(Exit.WRONG, str(error), action) from error
+    record, untold = found
     if as_json:
-        put_json(_as_dict(story))
-    else:
-        _show(story, settings.graph.zone_of(person or (story.state.owner if story.state else "")), person)
+        put_json(_as_dict(record, untold, person))
+        return
+    _show_head(record, zone if person else settings.graph.zone_of(_owner(record)))
+    if untold is not None:
+        _show_untold(untold)
+    _show_story(_about(record, person), zone if person else settings.graph.zone_of(_owner(record)), record)
 
 
-async def _look(settings: Any, asked: str) -> Story | None:
+async def _ask(settings: Any, question: Any) -> Any:
     from service.cli.connection import open_store
-    from service.core.events import TOPIC_OF_FAMILY
-    from service.core.ids import partition_of, split_subject
-    from service.core.model import Commitment, decode_state
-    from service.store.contract import Shard
+    from service.explaining.ask import Asking
 
-    partitions = settings.service.partitions
     async with open_store(settings) as store:
-        inboxes = [
-            entry for number in range(partitions) for entry in await _log(store, Shard("inbox", number))
-        ]
-        subject = asked if "/" in asked else f"deadline/{asked}"
-        if _KEY.fullmatch(asked):
-            subject = _subject_of(asked, inboxes) or subject
-        family, bare = split_subject(subject)
-        if family not in TOPIC_OF_FAMILY:
-            known = ", ".join(sorted(TOPIC_OF_FAMILY))
-            raise Failure(Exit.WRONG, f"there is no family {family!a}", f"known: {known}")
-        shard = Shard(TOPIC_OF_FAMILY[family], partition_of(bare, partitions))
-        own = [entry for entry in await _log(store, shard) if entry.subject == subject]
-        [raw] = await store.load(shard, [subject])
-        state = decode_state(raw) if raw else None
-        if not own and state is None:
-            return None
-        next_at = await _next_at(store, shard, subject)
-    decided = [Decided(entry, _what_became(entry, inboxes)) for entry in own]
-    return Story(subject, state if isinstance(state, Commitment) else None, next_at, decided)
+        return await question(Asking(store, settings.service.partitions, settings))
 
 
-async def _log(store: "Store", shard: "Shard") -> "list[LogEntry]":
-    from service.core.effects import decode_log
+class _Told:
+    """The story of a subject, and what of it concerns a person."""
 
-    found: list[LogEntry] = []
-    after = "0"
-    while page := await store.log(shard, after, _PAGE):
-        found += [decode_log(logged.value) for logged in page]
-        after = page[-1].id
-    return found
+    def __init__(self, person: str | None, at: str | None, subject: str) -> None:
+        self._person, self._at, self._subject = person, at, subject
+
+    async def look(self, asking: "Asking") -> "tuple[Record, Untold | None]":
+        from datetime import UTC, datetime
+
+        from service.explaining.silence import why_untold
+
+        if self._person is not None:
+            asking.check_person(self._person)
+        by = _instant(self._at, datetime.now(UTC)) if self._at else datetime.now(UTC)
+        record, versions = await asking.about_subject(self._subject)
+        return record, why_untold(record, self._person, by, versions) if self._person else None
 
 
-async def _next_at(store: "Store", shard: "Shard", subject: str) -> "datetime | None":
+def _instant(text: str, now: "datetime") -> "datetime":
     from datetime import UTC, datetime
 
-    due = await store.due(shard, _FAR_MS, _TIMERS_MAX)
-    return next((datetime.fromtimestamp(at_ms / 1000, UTC) for found, at_ms in due if found == subject), None)
+    from service.cli.relative import resolve
+    from service.core.errors import BadEvent
+    from service.core.instants import read_instant
+
+    try:
+        found = resolve(text, now, "--at")
+        return (found if isinstance(found, datetime) else read_instant(found, "--at", now)).astimezone(UTC)
+    except BadEvent as error:
+        raise Failure(
+            Exit.WRONG, f"--at: {error.detail}", "write it as in 2026-05-01T17:00Z or -2h"
+        ) from error
 
 
-def _subject_of(key: str, inboxes: "list[LogEntry]") -> str:
-    """What a message was about, by its own key or by that of the request for it."""
-    keys = {key}
-    for one in inboxes:
-        if one.input == "notification.requested" and one.input_id.endswith(key):
-            keys |= {made for what, made, _ in one.effects if what == "deliver"}
-    return next((one.subject for one in inboxes if one.input == "delivery" and one.input_id in keys), "")
+def _owner(record: "Record") -> str:
+    return record.commitment.owner if record.commitment else ""
 
 
-def _what_became(entry: "LogEntry", inboxes: "list[LogEntry]") -> "list[LogEntry]":
-    """The inboxes' decisions on what `entry` asked for, each with the attempts to deliver it."""
-    asked = {key for what, key, _ in entry.effects if what == "notify"}
-    found = []
-    for one in inboxes:
-        if one.input == "notification.requested" and one.input_id.rpartition(" ")[2] in asked:
-            owed = {key for what, key, _ in one.effects if what == "deliver"}
-            found += [one, *(sent for sent in inboxes if sent.input == "delivery" and sent.input_id in owed)]
-    return found
-
-
-def _about(story: Story, person: str) -> Story:
-    """Only the decisions that told this person anything, or that name them; all of them when there is none."""
-    named = re.compile(rf"\b{re.escape(person)}\b")
+def _about(record: "Record", person: str | None) -> "list[Decided]":
+    """The decisions that told this person anything, that name them, or that are about what they own; all of them when
+    there is none."""
+    if person is None or person == _owner(record):
+        return record.decided
+    named = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-])")
     found = [
         one
-        for one in story.decided
+        for one in record.decided
         if any(to == person for _, _, to in one.entry.effects)
         or any(named.search(reason.text) for reason in one.entry.reasons)
     ]
-    return story._replace(decided=found or story.decided)
+    return found or record.decided
 
 
-def _show(story: Story, zone: "ZoneInfo", person: str | None) -> None:
-    state = story.state
+def _show_message(explained: "Explained") -> None:
+    put(f"{explained.subject}: {explained.title or 'closed long enough to be forgotten'}")
+    put(f"{explained.to} was told, notification {explained.key}")
+    for sentence in explained.sentences:
+        put(f"  {sentence.about + ':':11} {sentence.text}")
+
+
+def _show_head(record: "Record", zone: "ZoneInfo") -> None:
+    state = record.commitment
     if state is None:
-        put(f"{story.subject}: closed long enough to be forgotten; the record says:")
-    else:
-        whose = f", {state.owner} owns it" if state.owner else ""
-        put(f"{story.subject}: {state.title or 'not announced yet'} ({state.status}{whose})")
-        for name, moment in state.moments.items():
-            if moment.at:
-                put(f"  {name.replace('_', ' ')}: {_when(moment.at, zone)}")
-    told = {to for one in story.decided for what, _, to in one.entry.effects if what == "notify"}
-    if person is not None and person not in told:
-        put(f"{person} was told nothing. What was decided instead:")
-    for entry, after in story.decided:
-        came = "time" if entry.input == "timer" else entry.input
-        put(f"{_when(entry.at, zone)}  {came}", DIM)
+        put(f"{record.subject}: closed long enough to be forgotten; the record says:")
+        return
+    whose = f", {state.owner} owns it" if state.owner else ""
+    put(f"{record.subject}: {state.title or 'not announced yet'} ({state.status}{whose})")
+    for name, moment in state.moments.items():
+        if moment.at:
+            put(f"  {name.replace('_', ' ')}: {_when(moment.at, zone)}")
+
+
+def _show_untold(untold: "Untold") -> None:
+    put(f"{untold.person} was told{'' if untold.was_told else ' nothing'}, because:")
+    for one in untold.reasons:
+        put(f"  - {one.text}  [{one.code}]")
+    put("What was decided:")
+
+
+def _show_story(decided: "list[Decided]", zone: "ZoneInfo", record: "Record") -> None:
+    for one in decided:
+        entry = one.entry
+        put(f"{_when(entry.at, zone)}  {'time' if entry.input == 'timer' else entry.input}", DIM)
         for reason in entry.reasons:
             put(f"    {reason.text}  [{reason.code}]")
-        for one in after:
-            who = one.subject.removeprefix("inbox/") if one.input != "delivery" else "delivery"
-            for reason in one.reasons:
-                put(f"      {_when(one.at, zone)}  {who}: {reason.text}  [{reason.code}]", GREEN)
-    if story.next_at is not None:
-        put(f"next: {_when(story.next_at, zone)}")
+        for after in one.afterwards:
+            who = after.subject.removeprefix("inbox/") if after.input != "delivery" else "delivery"
+            for reason in after.reasons:
+                put(f"      {_when(after.at, zone)}  {who}: {reason.text}  [{reason.code}]", GREEN)
+    if record.next_at is not None:
+        put(f"next: {_when(record.next_at, zone)}")
 
 
 def _when(at: "datetime", zone: "ZoneInfo") -> str:
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S}"
 
 
-def _as_dict(story: Story) -> dict[str, object]:
+def _as_dict(record: "Record", untold: "Untold | None", person: str | None) -> dict[str, object]:
+    state = record.commitment
     return {
-        "subject": story.subject,
-        "status": story.state.status if story.state else None,
-        "owner": story.state.owner if story.state else None,
-        "next_timer_at": story.next_at.isoformat() if story.next_at else None,
+        "subject": record.subject,
+        "status": state.status if state else None,
+        "owner": state.owner if state else None,
+        "next_timer_at": record.next_at.isoformat() if record.next_at else None,
+        **({"why": untold.as_dict()} if untold else {}),
         "decisions": [
-            {**_entry(entry), "afterwards": [_entry(one) for one in after]} for entry, after in story.decided
+            {**_entry(one.entry), "afterwards": [_entry(after) for after in one.afterwards]}
+            for one in _about(record, person)
         ],
     }
 

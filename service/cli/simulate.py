@@ -64,7 +64,8 @@ def simulate(
 
     Example: followthrough simulate --events history.jsonl --policy new.yaml
     """
-    from service.simulator.outcome import compare, summary
+    from service.simulator.figures import misses, summary
+    from service.simulator.outcome import compare
 
     if (events is None) == (generate is None):
         raise Failure(Exit.WRONG, "name a history", "give --events FILE, or --generate quarter")
@@ -90,10 +91,13 @@ def simulate(
     figures = [summary(old, old_settings.graph)]
     figures.append(summary(new, new_settings.graph) if policy else figures[0])
     if as_json:
-        put_json(_as_dict(new, figures, changes, is_compared=policy is not None))
+        found = misses(old, new) if policy else None
+        put_json(_as_dict(new, figures, changes, found))
         return
     _show(figures, is_compared=policy is not None)
+    _show_lanes(new, new_settings)
     if policy is not None:
+        _show_misses(misses(old, new))
         _show_changes(changes, new_settings)
 
 
@@ -171,6 +175,14 @@ _FIGURES = {
     "escalations": "of them to somebody else than the owner, after a miss",
     "off_hours": "of them outside of the reader's working hours",
     "most_in_a_day": "the most one person gets in a day",
+    "misses_found": "misses that somebody besides the owner heard of",
+}
+# Shown only where there are any.
+_INBOX = {
+    "quiet_hours": "would have come in quiet hours",
+    "digest": "waited for a digest",
+    "over_budget": "were over somebody's noise budget",
+    "away": "were for somebody away",
 }
 
 
@@ -181,13 +193,47 @@ def _show(figures: "list[dict[str, Any]]", *, is_compared: bool) -> None:
         put_table(["", "old", "new"], rows)
     else:
         put_table(["", ""], [[what, str(new[key])] for key, what in _FIGURES.items()])
+    for key, what in _INBOX.items():
+        if old["inbox"][key] or new["inbox"][key]:
+            put(f"{what}: {_change(old['inbox'][key], new['inbox'][key])}")
     put("")
     names = sorted({*old["by_person"], *new["by_person"]}, key=lambda name: -new["by_person"].get(name, 0))
     for name in names[:SHOWN_MAX]:
-        before, now = old["by_person"].get(name, 0), new["by_person"].get(name, 0)
-        put(f"  {name:24} {f'{before} → {now}' if is_compared and before != now else now}")
+        said = _change(old["by_person"].get(name, 0), new["by_person"].get(name, 0))
+        told = [figures["escalations_by_person"].get(name, 0) for figures in (old, new)]
+        put(f"  {name:24} {said}{f', escalations: {_change(*told)}' if any(told) else ''}")
     if len(names) > SHOWN_MAX:
         put(f"  … and {len(names) - SHOWN_MAX} more (--json has all)", DIM)
+
+
+def _change(before: int, now: int) -> str:
+    return str(now) if before == now else f"{before} → {now}"
+
+
+def _show_lanes(outcome: "Outcome", settings: "Settings") -> None:
+    from service.simulator.text_lanes import text_lanes
+
+    found = text_lanes(outcome, settings.graph)
+    if not found.lanes:
+        return
+    days = found.cell.total_seconds() / 86_400
+    put("")
+    put(
+        f"who is told when, from {found.begin:%a %Y-%m-%d}, {days:.1f} days a cell; the darker the more:", DIM
+    )
+    for lane in found.lanes[:SHOWN_MAX]:
+        put(f"  {lane.name[:24]:24} {lane.cells} {lane.messages}")
+    if len(found.lanes) > SHOWN_MAX:
+        put(f"  … and {len(found.lanes) - SHOWN_MAX} more (--svg draws all)", DIM)
+
+
+def _show_misses(found: "dict[str, Any]") -> None:
+    put("")
+    both = f"{found['earlier']} earlier, {found['same']} at the same time, {found['later']} later"
+    only = f"{found['only_old']} no more, {found['only_new']} that nobody heard of before"
+    put(f"misses that somebody besides the owner hears of: {both}; {only}")
+    if shift := found["median_shift_s"]:
+        put(f"  by {abs(shift) / 3600:.1f} hours {'earlier' if shift < 0 else 'later'} in the median")
 
 
 def _show_changes(changes: "list[Change]", settings: "Settings") -> None:
@@ -214,7 +260,10 @@ def _when(told: "Told", settings: "Settings") -> str:
 
 
 def _as_dict(
-    new: "Outcome", figures: "list[dict[str, Any]]", changes: "list[Change]", *, is_compared: bool
+    new: "Outcome",
+    figures: "list[dict[str, Any]]",
+    changes: "list[Change]",
+    misses: "dict[str, object] | None",
 ) -> dict[str, object]:
     """The one object of `--json`: `messages` and `silences` of the new, the summary of both, and what differs."""
     found: dict[str, object] = {
@@ -225,12 +274,14 @@ def _as_dict(
                 "subject": why.subject,
                 "code": str(why.reason.code),
                 "reason": why.reason.text,
+                "to": list(why.to),
             }
             for why in new.silences
         ],
         "summary": figures[1],
     }
-    if is_compared:
+    if misses is not None:
+        found["misses"] = misses
         found["old_summary"] = figures[0]
         found["changes"] = [
             {"old": one.old and _message(one.old), "new": one.new and _message(one.new)} for one in changes

@@ -38,6 +38,8 @@ class Directory(Struct, frozen=True):
     calendars: dict[str, Hours]
     hash: str = ""
     time_zone: str = "UTC"
+    # Calendar -> day off -> the name of the holiday, for whoever asks why a day did not count.
+    holidays: dict[str, dict[date, str]] = {}
 
     def zone_of(self, person: str) -> ZoneInfo:
         found = self.people.get(person)

@@ -80,6 +80,10 @@ class LogEntry(Struct, frozen=True, array_like=True):
     reasons: tuple[Reason, ...]
     policies: tuple[str, ...] = ()  # hashes the subject runs under
     graph: str = ""
+    # Where a commitment asked for a word: whose it was then, and its moments as (name, when, cycle). What was decided
+    # can be reckoned again from these, whatever has changed since.
+    owner: str = ""
+    moments: tuple[tuple[str, datetime, int], ...] = ()
 
 
 class Decision(Struct, frozen=True):

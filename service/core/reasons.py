@@ -83,3 +83,13 @@ class Code(StrEnum):
 class Reason(Struct, frozen=True, array_like=True):
     code: str
     text: str
+
+
+# Reasons for a word; all others are for silence.
+SPOKEN = frozenset(
+    {
+        *(Code.STEP, Code.REACTION, Code.CLOSURE, Code.RETRACTED, Code.ALREADY_LATE, Code.MOVED_EARLIER),
+        *(Code.REPLANNED, Code.HANDED_OVER, Code.HELP_WANTED, Code.WHO_ACKNOWLEDGED, Code.FALLBACK),
+        *(Code.DELIVER, Code.ASKED, Code.RECORDED),
+    }
+)

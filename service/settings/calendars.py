@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, RootModel
 
@@ -92,37 +92,46 @@ class CalendarsModel(RootModel[dict[str, CalendarModel]]):
     """Calendars by name; `default` is everybody's who names none."""
 
 
-def read_calendars(document: Document) -> dict[str, Hours]:
-    """Every calendar of the file, and `default` always."""
+class Calendars(NamedTuple):
+    """Every calendar of the file, and `default` always; and what the holidays among its days off are called."""
+
+    hours: dict[str, Hours]
+    holidays: dict[str, dict[date, str]]
+
+
+def read_calendars(document: Document) -> Calendars:
+    """The file as decisions use it, with every problem in it reported."""
     model = check(document, CalendarsModel, value=document.data if document.data is not None else {})
     if model is None:  # the names still count, so that nobody's calendar is reported as missing
-        return dict.fromkeys(
-            ["default", *(document.data if isinstance(document.data, dict) else ())], Hours()
-        )
+        named = document.data if isinstance(document.data, dict) else ()
+        return Calendars(dict.fromkeys(["default", *named], Hours()), {})
     default = model.root.get("default")
     usual = _week(default.hours) if default and default.hours else Hours().week
-    calendars = {"default": Hours(usual)}
+    calendars, holidays = {"default": Hours(usual)}, dict[str, dict[date, str]]()
     for name, calendar in model.root.items():
-        off = frozenset(date.fromisoformat(day) for day in calendar.off) | _holidays(document, name, calendar)
+        public = _holidays(document, name, calendar)
+        off = frozenset(date.fromisoformat(day) for day in calendar.off).union(public)
         hours = Hours(_week(calendar.hours) if calendar.hours else usual, off)
+        if public:
+            holidays[name] = {day: called for day, called in public.items() if hours.week[day.weekday()]}
         if not _works(hours):
             document.error(
                 (name, "off"), f"`{name}` has no working day for a year", "nothing could ever be due"
             )
         calendars[name] = hours
-    return calendars
+    return Calendars(calendars, holidays)
 
 
-def _holidays(document: Document, name: str, calendar: CalendarModel) -> frozenset[date]:
+def _holidays(document: Document, name: str, calendar: CalendarModel) -> dict[date, str]:
     if not calendar.country:
         if calendar.subdivision:
             document.error((name, "subdivision"), "a subdivision of no country", "name its `country` as well")
-        return frozenset()
+        return {}
     try:
         return public_holidays(calendar.country, calendar.subdivision)
     except UnknownRegion as unknown:
         document.error((name, unknown.key), str(unknown), unknown.hint)
-        return frozenset()
+        return {}
 
 
 def _works(hours: Hours) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from service.core.calendar import Hours
 from service.core.directory import MANAGER_DEPTH_MAX, Directory, Person, Team
+from service.settings.calendars import Calendars
 from service.settings.document import Document, Path_
 from service.settings.people import DirectoryModel
 from service.settings.problems import did_you_mean
@@ -21,13 +22,13 @@ from service.settings.text import lookalike
 def build_graph(
     document: Document,
     model: DirectoryModel,
-    calendars: Mapping[str, Hours],
+    calendars: Calendars,
     channels: Collection[str],
     zone: str,
 ) -> Directory:
     """The graph, with every problem in it reported."""
     _check_ids(document, model)
-    _check_references(document, model, calendars, channels)
+    _check_references(document, model, calendars.hours, channels)
     _check_managers(document, model)
     _check_later(document, model)
     of_team = {team.id: team.calendar for team in model.teams if team.calendar}
@@ -47,17 +48,22 @@ def build_graph(
         for person in model.people
     }
     teams = {team.id: Team(team.id, team.lead or "", tuple(team.channels)) for team in model.teams}
-    return compile_graph(pin_graph(Directory(people, teams, dict(calendars), time_zone=zone)))
+    return compile_graph(pin_graph(Directory(people, teams, calendars.hours, "", zone, calendars.holidays)))
 
 
 def pin_graph(graph: Directory) -> bytes:
     """The graph as canonical JSON, kept in the store under its hash so that an old decision replays."""
-    plain = {
+    plain: dict[str, object] = {
         "people": [_plain(graph.people[person]) for person in sorted(graph.people)],
         "teams": [_plain(graph.teams[team]) for team in sorted(graph.teams)],
         "calendars": {name: _plain_hours(graph.calendars[name]) for name in sorted(graph.calendars)},
         "time_zone": graph.time_zone,
     }
+    if graph.holidays:  # left out where there are none, so that the hash of such a graph stays what it was
+        plain["holidays"] = {
+            name: {day.isoformat(): called for day, called in sorted(days.items())}
+            for name, days in graph.holidays.items()
+        }
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -70,6 +76,10 @@ def compile_graph(pinned: bytes) -> Directory:
         calendars={name: _hours(hours) for name, hours in plain["calendars"].items()},
         hash=hashlib.sha256(pinned).hexdigest()[:16],
         time_zone=plain["time_zone"],
+        holidays={
+            name: {date.fromisoformat(day): called for day, called in days.items()}
+            for name, days in plain.get("holidays", {}).items()
+        },
     )
 
 

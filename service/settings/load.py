@@ -128,10 +128,12 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
             people_document.error(
                 (), "there is nobody in it", "people: [{id: ana, name: Ana Ruiz, email: …}]"
             )
-        people, graph = None, Directory({}, {}, calendars)
+        people, graph = None, Directory({}, {}, calendars.hours)
     else:
         if any(problem.file == calendars_document.file for problem in folder.report.errors):
-            calendars = {**_named(people), **calendars}  # nobody is told twice that theirs cannot be read
+            calendars = calendars._replace(
+                hours=_named(people) | calendars.hours
+            )  # nobody is told twice that theirs cannot be read
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)
 

@@ -1,6 +1,7 @@
 """Public holidays by country and region, from the `holidays` library.
 
-Their dates go into the pinned graph, so that an old decision replays whatever a newer version of the library says.
+Their dates and names go into the pinned graph, so that an old decision replays, and is explained, whatever a newer
+version of the library says.
 """
 
 from datetime import UTC, date, datetime
@@ -20,8 +21,8 @@ class UnknownRegion(Exception):
         self.key, self.hint = key, hint
 
 
-def public_holidays(country: str, subdivision: str | None) -> frozenset[date]:
-    """The days off of a country, and of one of its regions; raises UnknownRegion with the nearest code."""
+def public_holidays(country: str, subdivision: str | None) -> dict[date, str]:
+    """The days off of a country, and of one of its regions, by name; raises UnknownRegion with the nearest code."""
     import holidays
     from holidays.registry import COUNTRIES
 
@@ -38,4 +39,5 @@ def public_holidays(country: str, subdivision: str | None) -> frozenset[date]:
         known = did_you_mean(subdivision, regions) or f"some are: {', '.join(regions[:12])}"
         raise UnknownRegion("subdivision", message, known)
     years = range(FIRST_YEAR, datetime.now(UTC).year + YEARS_AHEAD + 1)
-    return frozenset(holidays.country_holidays(country, subdivision, years))
+    # In English, as all our sentences are; where the library has no English the names are the country's own.
+    return dict(holidays.country_holidays(country, subdivision, years, language="en_US"))

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from service.core.decide import decide
 from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit, Owed
-from service.core.envelope import decode, encode_internal
-from service.core.events import CheckinScheduled, Event, Timer
+from service.core.envelope import SOURCE
+from service.core.events import EVENTS, TOPIC_OF_FAMILY, CheckinScheduled, Event, Timer
+from service.core.ids import split_subject
 from service.core.model import encode_state
-from service.core.reasons import Reason
+from service.core.payload import read_payload
+from service.core.reasons import SPOKEN, Reason
 from service.core.roster import changes, is_series
+from service.simulator.silences import would_be
 
 # So many timers of one subject without an end are a loop in a policy or in the core; two years of hourly repeats are
 # below it.
@@ -45,6 +48,7 @@ class Why(NamedTuple):
     subject: str
     given: str  # event type, or "timer"
     reason: Reason
+    to: tuple[str, ...] = ()  # of a silence: who would have heard, where one is known
 
 
 class PureRun:
@@ -105,7 +109,10 @@ class PureRun:
         decision = decide(self.states.get(subject), given, self.world)
         self.decisions += 1
         self._store(subject, decision)
-        self.whys += [Why(self.now, subject, kind, reason) for reason in decision.reasons]
+        for reason in decision.reasons:
+            silent = reason.code not in SPOKEN
+            to = would_be(subject, reason, decision.state, self.world) if silent else ()
+            self.whys.append(Why(self.now, subject, kind, reason, to))
         self.sent += [Sent(self.now, owed) for owed in decision.owed]
         self.dead += decision.dead
         for emit in decision.emits:
@@ -116,7 +123,7 @@ class PureRun:
         applied_at = self._applied.get(emit.key)  # as the receiving shard does: an effect is applied once
         if applied_at is None or self.now - applied_at > KEYS_KEPT_FOR:
             self._applied[emit.key] = self.now
-            self.give(decode(encode_internal(emit), self.now, trusted=True))
+            self.give(event_of(emit))
 
     def _store(self, subject: str, decision: Decision) -> None:
         if decision.state is None:
@@ -128,3 +135,21 @@ class PureRun:
         elif self.due.get(subject) != decision.due_at:
             self.due[subject] = decision.due_at
             heapq.heappush(self._heap, (decision.due_at, subject))
+
+
+def event_of(emit: Emit) -> Event:
+    """An internal event as the log gives it back, without its way through the log."""
+    data = EVENTS[emit.type].data
+    at = emit.time.replace(microsecond=emit.time.microsecond // 1000 * 1000)
+    assert data is not None, "every internal event has data"
+    return Event(
+        id=emit.key,
+        source=SOURCE,
+        type=emit.type,
+        time=at,
+        received_at=at,
+        topic=TOPIC_OF_FAMILY[split_subject(emit.subject)[0]],
+        subject=emit.subject,
+        data=read_payload(data, emit.data),
+        effect_key=emit.key,
+    )

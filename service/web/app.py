@@ -7,7 +7,19 @@ Content security: no inline script or style, everything from this host (guard.py
 from fastapi import FastAPI
 
 from service import __version__
-from service.web import answers, api_docs, asyncapi, caught, home, intake, operate, policies, reads, rendering
+from service.web import (
+    answers,
+    api_docs,
+    asyncapi,
+    caught,
+    explain,
+    home,
+    intake,
+    operate,
+    policies,
+    reads,
+    rendering,
+)
 from service.web.deps import WebDeps
 from service.web.doors import refuse_open_door
 from service.web.guard import Guard
@@ -16,6 +28,7 @@ from service.web.problems import install_problem_handlers
 ROUTERS = (
     intake.router,
     reads.router,
+    explain.router,
     operate.router,
     home.router,
     answers.router,

@@ -256,20 +256,37 @@ def test_why_somebody_was_told_and_somebody_else_was_not(
 
     story = wait_for(told)
     shown = shell("explain", "deadline/late").out
-    asked = [key["key"] for one in story["decisions"] for key in one["effects"] if key["what"] == "notify"]
-    by_key, silent = shell("explain", asked[0]).out, shell("explain", "late", "--person", "rosa").out
+    [asked, *_] = [
+        key["key"] for one in story["decisions"] for key in one["effects"] if key["what"] == "notify"
+    ]
+    by_key, plain = shell("explain", asked).out, shell("explain", asked, "--json").json
+    silent, own = (
+        shell("explain", "late", "--person", "rosa").out,
+        shell("explain", "late", "--person", "ana").out,
+    )
+    earlier = shell("explain", "late", "--person", "ana", "--at", "-2d", "--json").json["why"]
+    with urlopen(f"{shell.env['FOLLOWTHROUGH_WEB__PUBLIC_URL']}/v1/explain/{asked}") as answer:
+        over_http = json.loads(answer.read())
 
     assert re.search(r"    ana is told: .*late.*  \[already_late\]", shown), shown
     assert re.search(
         r"  ana: now, by email  \[deliver\]\n.*delivery: sent by email, attempt 1  \[sent\]", shown
     )
     assert re.search(r"^next: ", shown, re.MULTILINE)
-    assert by_key.startswith("deadline/late: Call back (open, ana owns it)\n")
-    assert "rosa was told nothing. What was decided instead:" in silent
+    assert by_key.startswith(
+        f"deadline/late: Call back\nana was told, notification {asked}\n  event:      deadline.set"
+    )
+    assert re.search(r"\n  delivery:   .* sent by email, attempt 1 \[sent\]\n", by_key)
+    assert over_http == plain
+    assert "rosa was told nothing, because:\n  - no step of first-day tells rosa; it tells: " in silent
     assert "a new commitment  [recorded]" in silent
+    assert "ana was told, because:\n  - ana was told: decided " in own
+    assert (earlier["was_told"], earlier["reasons"][0]["code"]) == (False, "unknown")
+    assert "--at: " in shell("explain", "late", "--person", "ana", "--at", "soon").err
 
 
 def test_what_nothing_is_on_record_about_is_said(shell: Shell) -> None:
     assert shell("explain", "nothing").err.startswith("error: nothing is on record about nothing\n")
     assert "there is no person 'anna'; did you mean 'ana'?" in shell("explain", "c1", "--person", "anna").err
     assert "there is no family 'deadlines'" in shell("explain", "deadlines/c1").err
+    assert "no notification" in shell("explain", "0" * 32).err

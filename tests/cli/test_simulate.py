@@ -1,11 +1,17 @@
 """test and simulate: the policies' promises in fast-forward, and one history under two policies."""
 
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.core.directory import Directory
+from service.core.reasons import Reason
+from service.simulator.figures import summary
+from service.simulator.outcome import Outcome
+from service.simulator.pure import Why
 from tests.cli.shell import Shell
 
 PROMISE = """\
@@ -233,3 +239,84 @@ def test_a_history_that_is_no_file_is_named(shell: Shell, tmp_path: Path) -> Non
 
     assert answer.code == 2
     assert "none.jsonl cannot be read" in answer.err
+
+
+def test_a_silence_names_whom_it_concerned(shell: Shell) -> None:
+    busy = {"id": "p", "type": "deadline.progress", "time": "2026-03-05T10:00:00Z"}
+    done = {**busy, "source": "crm", "specversion": "1.0", "data": {"commitment_id": "c1", "percent": 95}}
+    history = shell.write("history.jsonl", HISTORY[0], done, *HISTORY[1:])
+
+    silences = shell("simulate", "--events", history, "--json").json["silences"]
+
+    [skipped] = [one for one in silences if one["code"] == "skip_if"]
+    assert (skipped["to"], skipped["subject"]) == (["leo"], "deadline/c1")
+
+
+def test_a_policy_in_shadow_mode_names_who_would_have_been_told(shell: Shell) -> None:
+    shadow = tried(shell, "for: deadline\n", "for: deadline\nmode: shadow\n")
+
+    found = shell(
+        "simulate", "--events", shell.write("history.jsonl", *HISTORY), "--policy", shadow, "--json"
+    ).json
+
+    would_be = [tuple(one["to"]) for one in found["silences"] if one["code"] == "shadow"]
+    assert would_be == [("leo",), ("leo",), ("leo",), ("leo",), ("dana",)]
+    assert found["summary"]["messages"] == 0
+
+
+def test_the_summary_says_who_carries_what_and_how_misses_are_found(shell: Shell) -> None:
+    later = tried(shell, "at: 1 business day after", "at: 2 business days after")
+    history = [{**one, "data": {**one["data"]}} for one in HISTORY]
+    history[-1]["time"] = "2026-03-10T14:00:00Z"
+    file = shell.write("history.jsonl", *history)
+
+    slow = shell("simulate", "--events", file, "--policy", later, "--json").json
+    gone = shell("simulate", "--events", shell.write("h2.jsonl", *HISTORY), "--policy", later, "--json").json
+    earlier = tried(shell, "at: 1 business day after", "at: 2 business hours after")
+    quick = shell("simulate", "--events", file, "--policy", earlier)
+
+    assert slow["summary"]["escalations_by_person"] == {"dana": 1}
+    assert slow["summary"]["misses_found"] == 1
+    assert slow["summary"]["inbox"] == {"quiet_hours": 0, "digest": 0, "over_budget": 0, "away": 0}
+    assert slow["misses"] == {
+        "earlier": 0,
+        "same": 0,
+        "later": 1,
+        "only_old": 0,
+        "only_new": 0,
+        "median_shift_s": 86_400.0,
+    }
+    assert "hears of: 1 earlier, 0 at the same time, 0 later; 0 no more, 0 that nobody" in quick.out
+    assert "hours earlier in the median" in quick.out
+    assert (gone["misses"]["only_old"], gone["misses"]["median_shift_s"]) == (1, None)
+
+
+def test_the_terminal_shows_a_lane_for_everyone(shell: Shell) -> None:
+    out = shell("simulate", "--events", shell.write("history.jsonl", *HISTORY)).out.splitlines()
+
+    [leo] = [line for line in out if line.startswith("  leo") and "·" in line]
+    [dana] = [line for line in out if line.startswith("  dana") and "·" in line]
+    assert (leo.split()[-1], dana.split()[-1]) == ("4", "2")
+    assert len(leo.split()[1]) == 48
+    assert any(line.startswith("who is told when, from Tue 2026-03-03, ") for line in out)
+    assert "  dana                     2, escalations: 1" in out
+
+
+def test_what_inboxes_put_off_is_counted_by_why() -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    whys = [Why(at, f"inbox/{who}", "notification.requested", Reason(code, "")) for who, code in PUT_OFF]
+    outcome = Outcome([], [*whys, Why(at, "deadline/c1", "timer", Reason("quiet", ""))], 4, at)
+
+    figures = summary(outcome, Directory({}, {}, {}))
+
+    assert figures["inbox"] == {"quiet_hours": 2, "digest": 2, "over_budget": 1, "away": 1}
+
+
+PUT_OFF = (
+    ("ana", "quiet"),
+    ("leo", "quiet"),
+    ("ana", "digest"),
+    ("ana", "low"),
+    ("ana", "budget"),
+    ("ana", "away"),
+)
