@@ -4,6 +4,7 @@ Rules write here; `finish` turns it into a Decision. Two notices to one recipien
 """
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -65,9 +66,13 @@ class Draft:
         self.dead: list[Dead] = []
         self.broken: dict[str, Emit] = {}  # what the policies' author is told, by key
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
-        self.cause = effect_key("event", event.source, event.id) if event else ""
 
-    @property
+    @cached_property
+    def cause(self) -> str:
+        """Stands for the event in the keys of what it causes; most events cause nothing."""
+        return effect_key("event", self.event.source, self.event.id) if self.event else ""
+
+    @cached_property
     def happened_at(self) -> datetime:
         """When the event happened, for ordering it among others: as its sender says, but never after its receipt.
 

@@ -59,7 +59,7 @@ def effect_key(*parts: object) -> str:
 
     No time, offset or random value may be a part; that is what makes a second decision of the same step harmless.
     """
-    return hashlib.blake2b("\x00".join(str(part) for part in parts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\x00".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
 def delivery_key(owed: "Owed", channel: str) -> str:

@@ -170,4 +170,4 @@ class PolicyBook(Struct, frozen=True):
     by_hash: dict[str, Policy]
 
     def of_family(self, family: str) -> tuple[Policy, ...]:
-        return tuple(policy for policy in self.live if policy.family == family)
+        return tuple([policy for policy in self.live if policy.family == family])
