@@ -136,7 +136,7 @@ class Firing(NamedTuple):
 FIRINGS_MAX = 60
 
 
-class Policy(Struct, frozen=True):
+class Policy(Struct, frozen=True, cache_hash=True):
     """`steps` are in the order of the timeline."""
 
     name: str
