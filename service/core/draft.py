@@ -4,7 +4,6 @@ Rules write here; `finish` turns it into a Decision. Two notices to one recipien
 """
 
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -67,19 +66,20 @@ class Draft:
         self.broken: dict[str, Emit] = {}  # what the policies' author is told, by key
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
 
-    @cached_property
+    @property
     def cause(self) -> str:
         """Stands for the event in the keys of what it causes; most events cause nothing."""
         return effect_key("event", self.event.source, self.event.id) if self.event else ""
 
-    @cached_property
+    @property
     def happened_at(self) -> datetime:
         """When the event happened, for ordering it among others: as its sender says, but never after its receipt.
 
         A sender whose clock runs years ahead would otherwise keep every later word about the same field from counting.
         """
         assert self.event is not None
-        return min(self.event.time, self.event.received_at)
+        said, received = self.event.time, self.event.received_at
+        return said if said < received else received
 
     # -- saying why ---------------------------------------------------------------------------------------------
     def because(self, code: Code, text: str) -> None:
