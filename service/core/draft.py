@@ -78,8 +78,7 @@ class Draft:
         A sender whose clock runs years ahead would otherwise keep every later word about the same field from counting.
         """
         assert self.event is not None
-        said, received = self.event.time, self.event.received_at
-        return said if said < received else received
+        return min(self.event.time, self.event.received_at)
 
     # -- saying why ---------------------------------------------------------------------------------------------
     def because(self, code: Code, text: str) -> None:

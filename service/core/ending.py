@@ -46,9 +46,7 @@ def end(draft: Draft, status: str, at: object, by: object) -> None:
         draft.because(Code.CLOSED, f"it is {state.status} already; recorded, nothing follows")
     else:
         stamp(state, "status", happened_at)
-        draft.because(
-            Code.RECORDED if state.opened_at else Code.STUB, f"{status} at {minute(when)} UTC"
-        )
+        draft.because(Code.RECORDED if state.opened_at else Code.STUB, f"{status} at {minute(when)} UTC")
         close(draft, status, min(when, draft.now), by if isinstance(by, str) else "")
 
 

@@ -106,7 +106,9 @@ def _hint(error: TemplateSyntaxError, source: str) -> str:
 
 
 def _condition(template: Any, names: set[str]) -> Condition:
-    template.globals = dict(template.globals)  # it is copied at each use, which takes a ChainMap longer than all else
+    template.globals = dict(
+        template.globals
+    )  # copied at each use, which takes longest where it is a ChainMap
 
     def holds(view: View) -> bool:
         with meter.metered():
