@@ -6,6 +6,7 @@ rule; it only wires.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
@@ -314,6 +315,9 @@ async def serve(
         if starting.cancelled():
             return
         starting.result()
+        # What was loaded stays: each full collection walked its 140,000 objects, some 0.1 s (measured 2026-11).
+        gc.collect()
+        gc.freeze()
         real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind != "caught"))
         app.web.on_ready = lambda: on_ready(Info(app.web.url, data_dir, config_dir, real))
         await app.run()

@@ -66,22 +66,25 @@ class Batch:
     ) -> None:
         self.states[subject] = raw
         self.due[subject] = to_ms_up(decision.due_at) if decision.due_at else None
-        self.emits += [encode_effect(emit) for emit in decision.emits]
-        self.owed += [(owed.key, encode_effect(owed)) for owed in decision.owed]
-        self.dead += [encode_effect(dead) for dead in decision.dead]
-        self._dead_kinds += [dead.kind for dead in decision.dead]
-        effects = [("notify", e.key, e.subject.removeprefix("inbox/")) for e in decision.emits]
-        effects += [("deliver", o.key, o.to) for o in decision.owed] + [
-            ("dead", "", d.reason) for d in decision.dead
-        ]
+        effects: list[tuple[str, str, str]] = []
+        for emit in decision.emits:
+            self.emits.append(encode_effect(emit))
+            effects.append(("notify", emit.key, emit.subject.removeprefix("inbox/")))
+        for owed in decision.owed:
+            self.owed.append((owed.key, encode_effect(owed)))
+            effects.append(("deliver", owed.key, owed.to))
+        for dead in decision.dead:
+            self.dead.append(encode_effect(dead))
+            self._dead_kinds.append(dead.kind)
+            effects.append(("dead", "", dead.reason))
         state = decision.state
-        after, policies, about = "", tuple[str, ...](), _NOTHING
+        after, policies, about = "", list[str](), _NOTHING
         if isinstance(state, Commitment):
             after = state.status
-            policies = tuple(run.policy for moment in state.moments.values() for run in moment.runs)
+            policies = [run.policy for moment in state.moments.values() for run in moment.runs]
             about = _about(state) if decision.emits else _NOTHING
-        statuses = (decision.before, after)
-        self._log(subject, kind, given_id, statuses, tuple(effects), decision.reasons, policies, now, about)
+        statuses, why = (decision.before, after), decision.reasons
+        self._log(subject, kind, given_id, statuses, tuple(effects), why, tuple(policies), now, about)
 
     def note(self, subject: str, kind: str, given_id: str, now: datetime, reason: Reason) -> None:
         """Only say it; nothing changes."""
@@ -127,8 +130,10 @@ class Batch:
         graph = self.world.directory.hash
         entry = LogEntry(now, subject, kind, given_id, *statuses, effects, reasons, policies, graph, *about)
         self.log.append(encode_effect(entry))
-        self._codes += [reason.code for reason in reasons]
-        self._nobody_told += [(subject, r.text) for r in reasons if r.code == Code.FALLBACK_UNREACHED]
+        for reason in reasons:
+            self._codes.append(reason.code)
+            if reason.code == Code.FALLBACK_UNREACHED:
+                self._nobody_told.append((subject, reason.text))
 
     def commit(self, epoch: int, seq: int, offset: tuple[str, str, str] | None, now: datetime) -> Commit:
         digest = hashlib.blake2b(digest_size=16)

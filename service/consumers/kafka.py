@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import logging
 import time
+from functools import partial
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,7 +18,7 @@ from faststream.kafka import KafkaBroker
 from service.broker.kafka import Access
 from service.consumers.backlog import measure_backlog
 from service.consumers.kafka_shard import SOURCE, KafkaShard, Parts
-from service.consumers.kafka_topic import TopicReader
+from service.consumers.kafka_topic import PatientConsumer, TopicReader
 from service.consumers.timers import Timers
 from service.engine import Fenced, Gap, Owner
 from service.store.contract import Shard, StoreDown
@@ -115,7 +117,8 @@ class KafkaWorker:
         self._asking = AIOKafkaConsumer(**self._access.client(), isolation_level="read_committed")
         try:
             await self._asking.start()
-            await self._kafka.connect()
+            made: Any = await self._kafka.connect()  # a consumer of aiokafka, and how it reaches Kafka
+            self._kafka.config.broker_config.builder = partial(PatientConsumer, **made.keywords)
             # Together: `start` of the broker joins one group after the other, and each waits for a heartbeat of others.
             await asyncio.gather(*(topic.subscriber.start() for topic in self.topics))
             for topic in self.topics:

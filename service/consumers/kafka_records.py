@@ -23,13 +23,12 @@ def read_record(
     """The event in `record`; what belongs to another partition says so by `forward`, its bytes for there."""
     position, value, after = str(record.offset), record.value or b"", str(record.offset + 1)
     try:
-        headers = _headers(record)
-        received_at = _received(record, now)
-        origin = headers.get(ORIGIN, "") if ADMITTED in headers else ""
-        if ADMITTED in headers:
+        ours, received_at, origin = dict(record.headers), _received(record, now), ""
+        if ADMITTED in ours:
             event, normal = decode(value, received_at, trusted=True), value
+            origin = _headers(record).get(ORIGIN, "") if ORIGIN in ours else ""
         else:
-            event, normal = admit(_attributes(headers, value), received_at, id_of_email)
+            event, normal = admit(_attributes(_headers(record), value), received_at, id_of_email)
         if event.topic != shard.topic or not _is_here(event.subject, shard, partitions):
             return Input(position, value, event, forward=normal, after=after)
         return Input(position, value, with_people(event, id_of_email), origin=origin, after=after)

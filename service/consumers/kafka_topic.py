@@ -27,12 +27,28 @@ log = get_log()
 SESSION_TIMEOUT_MS = 10_000
 # A rebalance waits until every member has heard of it, at its next heartbeat.
 HEARTBEAT_MS = 1_000
-# An empty poll sleeps this long again: small, so that a lone event is not kept waiting.
-POLL_MS = 10
+# A poll wakes for a record; without one it ends after this.
+POLL_MS = 1_000
+# Then FastStream sleeps as long as it believes that a poll may wait: small, so that a lone event is not kept waiting.
+SLEEP_MS = 1
 # A hand-over waits this long for the commit in flight; after that its fence ends it.
 HAND_OVER_WITHIN_S = 2.0
 
 Records = tuple[ConsumerRecord, ...]
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """FastStream has one figure for how long a poll waits and for how long it sleeps after an empty one. With 10 ms of
+    each, half of all events met a sleep, twice on the way to their mail, and six idle topics took 2.5 % of a core for
+    nothing (measured 2026-11)."""
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        found: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
+            *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+        )
+        return found
 
 
 class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -57,7 +73,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             auto_offset_reset="earliest",
             isolation_level="read_committed",  # an aborted transaction never happened
             max_records=BATCH_MAX,
-            batch_timeout_ms=POLL_MS,
+            batch_timeout_ms=SLEEP_MS,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             listener=self,

@@ -13,7 +13,7 @@ from service.core.effects import decode_emit
 from service.core.envelope import decode, encode_internal
 from service.core.errors import BadEvent
 from service.core.events import Data, Event
-from service.core.payload import PEOPLE
+from service.core.payload import people_of
 from service.engine import Input
 from service.store.contract import Record
 from service.telemetry.metrics import Metrics
@@ -58,10 +58,10 @@ def with_people(event: Event, id_of_email: IdOfEmail) -> Event:
     data = event.data
     if data is None:
         return event
-    changes = {name: found for name in PEOPLE if (found := _person(data, name, id_of_email))}
+    changes = {name: found for name in people_of(type(data)) if (found := _person(data, name, id_of_email))}
     return msgspec.structs.replace(event, data=msgspec.structs.replace(data, **changes)) if changes else event
 
 
 def _person(data: Data, field: str, id_of_email: IdOfEmail) -> str | None:
-    value = getattr(data, field, None)
+    value = getattr(data, field)
     return id_of_email(value) if isinstance(value, str) and "@" in value else None

@@ -111,7 +111,6 @@ def react(
     draft: Draft, moment: Moment, on: str = "", cause: str = "", extra: dict[str, object] | None = None
 ) -> set[str]:
     """Every reaction of the policies running here to this event (`on`); the names of those that told somebody."""
-    extra = extra or {"reason": _reason(draft)}
     event = on or (draft.event.type if draft.event else "")
     reacted = set[str]()
     if draft.event and draft.event.is_import:
@@ -120,9 +119,12 @@ def react(
     for run in moment.runs:
         policy = policy_of(draft, run)
         for reaction in policy.reactions:
-            what = f"reaction {reaction.id} of {policy.title or policy.name}"
-            if reaction.on != event or not draft.holds(reaction.when, False, moment, policy, what):
+            if reaction.on != event:
                 continue
+            what = f"reaction {reaction.id} of {policy.title or policy.name}"
+            if not draft.holds(reaction.when, False, moment, policy, what):
+                continue
+            extra = extra or {"reason": _reason(draft)}
             for to in resolve(reaction.notify, draft.state, draft.world.directory):
                 reason = f"{what}: {event}"
                 goes_out = draft.tell(

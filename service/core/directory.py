@@ -4,6 +4,7 @@ Snapshotted by content hash, so that an old decision replays. Names and addresse
 """
 
 from datetime import date, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec import Struct
 from service.core.calendar import DAY_OFF_END, Calendar, Hours
 from service.core.policy import PolicyBook
 
+_USUAL = Hours()
 MANAGER_DEPTH_MAX = 10  # a longer chain is a mistake in the directory, not an organisation
 
 
@@ -47,10 +49,12 @@ class Directory(Struct, frozen=True):
 
     def hours_of(self, person: str) -> Hours:
         found = self.people.get(person)
-        return self.calendars.get(found.calendar if found else "default", Hours())
+        return self.calendars.get(found.calendar if found else "default", _USUAL)
 
     def calendar_of(self, person: str) -> Calendar:
-        return Calendar(self.zone_of(person), self.hours_of(person))
+        found = self.people.get(person)
+        zone, calendar = (found.time_zone, found.calendar) if found else (self.time_zone, "default")
+        return _calendar(zone, self.calendars.get(calendar, _USUAL))
 
     def end_of_day(self, person: str, day: date) -> time:
         """When the person's working hours end on `day`, by their own wall clock; 17:00 on a day off."""
@@ -62,6 +66,11 @@ class Directory(Struct, frozen=True):
 
     def with_role(self, role: str) -> tuple[str, ...]:
         return tuple(p.id for p in self.people.values() if p.active and role in p.roles)
+
+
+@lru_cache(maxsize=1_024)  # every decision asks, and an organisation has a handful
+def _calendar(zone: str, hours: Hours) -> Calendar:
+    return Calendar(ZoneInfo(zone), hours)
 
 
 class World(Struct, frozen=True):

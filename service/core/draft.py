@@ -65,7 +65,11 @@ class Draft:
         self.dead: list[Dead] = []
         self.broken: dict[str, Emit] = {}  # what the policies' author is told, by key
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
-        self.cause = effect_key("event", event.source, event.id) if event else ""
+
+    @property
+    def cause(self) -> str:
+        """Stands for the event in the keys of what it causes; most events cause nothing."""
+        return effect_key("event", self.event.source, self.event.id) if self.event else ""
 
     @property
     def happened_at(self) -> datetime:

@@ -149,7 +149,7 @@ def _from_log(raw: bytes, received_at: datetime) -> Event:
     if wire.time.tzinfo is None or received.tzinfo is None:
         raise BadEvent("naive_time", "time or receivedat has no offset", "/time")
     kind = EVENTS.get(wire.type)
-    data = read_payload(kind.data, bytes(wire.data)) if kind is not None and kind.data is not None else None
+    data = read_payload(kind.data, wire.data) if kind is not None and kind.data is not None else None
     topic, subject = _place(wire, data)
     return Event(
         id=wire.id,
@@ -175,7 +175,7 @@ def _place(wire: _Wire, data: Data | None) -> tuple[str, str]:
         family = wire.type.partition(".")[0]
         family = family if family in TOPIC_OF_FAMILY else _FAMILY_UNKNOWN
         return TOPIC_OF_FAMILY.get(family, "deadlines"), subject_key(family, wire.subject or wire.id)
-    named = ":".join(str(getattr(data, name)) for name in kind.id_field.split(":"))
+    named = ":".join([getattr(data, name) for name in kind.id_field.split(":")])
     if kind.family:
         return kind.topic, subject_key(kind.family, named)
     family, bare = answered_subject(named)
@@ -257,6 +257,8 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object] | None:
 
 
 def _utc_ms(at: datetime) -> datetime:
+    if at.tzinfo is UTC and not at.microsecond % 1000:  # as we write it
+        return at
     utc = at.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 

@@ -4,6 +4,8 @@ Nothing here knows a store or a broker. A change to any function in this file ch
 """
 
 import hashlib
+import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,11 +20,9 @@ def murmur2(data: bytes) -> int:
     """Kafka's murmur2 of `data`, as an unsigned 32-bit number."""
     length = len(data)
     h = (_MURMUR2_SEED ^ length) & _MASK
-    for start in range(0, length - length % 4, 4):
-        k = int.from_bytes(data[start : start + 4], "little")
-        k = (k * 0x5BD1E995) & _MASK
-        k ^= k >> 24
-        h = ((h * 0x5BD1E995) & _MASK) ^ ((k * 0x5BD1E995) & _MASK)
+    for k in struct.unpack_from(f"<{length // 4}I", data):
+        k = (k * 0x5BD1E995) & _MASK  # noqa: PLW2901  the same word, mixed
+        h = (h * 0x5BD1E995 ^ (k ^ k >> 24) * 0x5BD1E995) & _MASK
     tail = data[length - length % 4 :]
     if tail:
         h ^= int.from_bytes(tail, "little")
@@ -32,6 +32,7 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@lru_cache(maxsize=16_384)  # 2 of the 12 µs of reading an event (measured 2026-11); a subject comes again
 def partition_of(subject_id: str, partitions: int) -> int:
     """The partition of a bare subject id: murmur2 of its UTF-8, as Java's and aiokafka's producers compute it."""
     return (murmur2(subject_id.encode()) & 0x7FFFFFFF) % partitions
@@ -58,7 +59,7 @@ def effect_key(*parts: object) -> str:
 
     No time, offset or random value may be a part; that is what makes a second decision of the same step harmless.
     """
-    return hashlib.blake2b("\x00".join(str(part) for part in parts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\x00".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
 def delivery_key(owed: "Owed", channel: str) -> str:

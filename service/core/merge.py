@@ -12,7 +12,10 @@ def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
     """Remember the event; False when this subject has seen it already."""
     mark = event_mark(source, event_id)
     known = state.seen
-    if any(known[at : at + _MARK] == mark for at in range(0, len(known), _MARK)):
+    at = known.find(mark)
+    while at > 0 and at % _MARK:  # it lies across two marks
+        at = known.find(mark, at + 1)
+    if at >= 0:
         return False
     state.seen = (known + mark)[-SEEN_MAX * _MARK :]
     return True

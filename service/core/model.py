@@ -208,10 +208,15 @@ def decode_state(raw: bytes) -> State:
 
 def name_of(state: Commitment, moment: Moment) -> str:
     """What one of the subject's moments is called: `due`, `close`, …; "" for one that is not its own."""
-    return next((name for name, known in state.moments.items() if known is moment), "")
+    for name, known in state.moments.items():
+        if known is moment:
+            return name
+    return ""
 
 
 def told_of(state: Commitment, moment: Moment) -> list[Told]:
     """Everyone who was told about this moment, in the order of the last word to each."""
+    if not state.told:
+        return []
     name = name_of(state, moment)
     return [told for told in state.told if told.moment in ("", name)]

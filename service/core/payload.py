@@ -153,16 +153,16 @@ def flag(value: object, where: str) -> bool:
     raise BadEvent("wrong_type", "write true or false", where)
 
 
-def read_payload(data: type[Data], raw: bytes) -> Data:
+def read_payload(data: type[Data], raw: bytes | msgspec.Raw) -> Data:
     """The typed data; BadEvent with the pointer of the field that is not as its type says."""
     try:
         found = _decoder(data)(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise payload_problem(error, raw, "/data") from None
-    for name in _people(data):
+        raise payload_problem(error, bytes(raw), "/data") from None
+    for name in people_of(data):
         named = getattr(found, name)
         for person in named if isinstance(named, list) else (named,):
-            if str(person).startswith(_NO_PERSON):
+            if isinstance(person, str) and person.startswith(_NO_PERSON):
                 detail = f"{quoted(person)} is a channel; name a person here"
                 raise BadEvent("invalid_value", detail, f"/data/{name}")
     changes: dict[str, datetime] = {}
@@ -176,7 +176,7 @@ def read_payload(data: type[Data], raw: bytes) -> Data:
 
 
 @cache
-def _decoder(data: type[Data]) -> Callable[[bytes], Data]:
+def _decoder(data: type[Data]) -> Callable[[bytes | msgspec.Raw], Data]:
     return msgspec.json.Decoder(data).decode
 
 
@@ -186,7 +186,8 @@ def _instants(data: type[Data]) -> tuple[str, ...]:
 
 
 @cache
-def _people(data: type[Data]) -> tuple[str, ...]:
+def people_of(data: type[Data]) -> tuple[str, ...]:
+    """The fields of a type of data that name a person."""
     return tuple(name for name in PEOPLE if name in shape_of(data))
 
 

@@ -136,7 +136,7 @@ class Firing(NamedTuple):
 FIRINGS_MAX = 60
 
 
-class Policy(Struct, frozen=True):
+class Policy(Struct, frozen=True, cache_hash=True):
     """`steps` are in the order of the timeline."""
 
     name: str
@@ -170,4 +170,4 @@ class PolicyBook(Struct, frozen=True):
     by_hash: dict[str, Policy]
 
     def of_family(self, family: str) -> tuple[Policy, ...]:
-        return tuple(policy for policy in self.live if policy.family == family)
+        return tuple([policy for policy in self.live if policy.family == family])

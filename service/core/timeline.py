@@ -4,8 +4,9 @@
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from service.core.calendar import Calendar
+from service.core.calendar import CACHED, Calendar
 from service.core.directory import World
 from service.core.model import CheckIn, Commitment, Moment, Run, told_of
 from service.core.policy import Firing, Policy
@@ -132,11 +133,35 @@ def series_times(checkin: CheckIn) -> list[datetime]:
 
 
 def run_times(run: Run, moment: Moment, policy: Policy, calendar: Calendar, told: set[str]) -> list[datetime]:
-    """The instants at which this run may next have something to do. A round comes after the one before it, so only the
-    first that is left counts (18 % of deciding a `deadline.set` under the shipped policies, measured 2026-11)."""
+    """The instants at which this run may next have something to do."""
+    if run.ack is None and run.snoozed_until is None:
+        at = _first(policy, calendar, moment.at, moment.not_before, run.done, run.outage, run.held)
+        return [at] if at else []
     times = [run.snoozed_until] if run.snoozed_until else []
     if run.ack:
         times.append(run.ack.expires_at)
-    first = [f for f in pending(run, policy, moment, calendar) if not f.round or run.done >> (f.bit - 1) & 1]
-    free = [firing for firing in first if held_until(firing, run, moment, told) is None]
+    free = [f for f in _next(run, policy, moment, calendar) if held_until(f, run, moment, told) is None]
     return times + [fires_at(firing, run, moment, calendar) for firing in free]
+
+
+def _next(run: Run, policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
+    """What is pending, of each step its first: a round comes after the one before it (18 % of deciding a `deadline.set`
+    under the shipped policies, measured 2026-11)."""
+    return [f for f in pending(run, policy, moment, calendar) if not f.round or run.done >> (f.bit - 1) & 1]
+
+
+@lru_cache(maxsize=CACHED)
+def _first(
+    policy: Policy,
+    calendar: Calendar,
+    at: datetime | None,
+    not_before: datetime | None,
+    done: int,
+    outage: timedelta,
+    held: timedelta,
+) -> datetime | None:
+    """When a run that nothing holds back has something to do. Every decision asks, and few change what this depends on:
+    7 of 60 µs under the simplest ladder (measured 2026-11)."""
+    moment, run = Moment(at, not_before=not_before), Run("", done, outage=outage, held=held)
+    times = [fires_at(firing, run, moment, calendar) for firing in _next(run, policy, moment, calendar)]
+    return min(times, default=None)

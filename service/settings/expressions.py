@@ -75,8 +75,11 @@ def compile_condition(
     if not one_line.strip():
         raise ExpressionError("is empty", 1, "leave it out")
 
+    names = set[str]()
+
     def parse() -> nodes.Expr:
         tree = _ColumnParser(_sandbox, one_line).parse_whole()
+        names.update(node.name for node in nodes.Tuple([tree], "load").find_all(nodes.Name))
         if checked:
             check_names(tree, SAMPLES[family], has_event)
         return tree
@@ -86,7 +89,7 @@ def compile_condition(
     except TemplateSyntaxError as error:
         column = error.lineno if 0 < error.lineno <= len(one_line) + 1 else 1
         raise ExpressionError(_said(error), column, _hint(error, one_line)) from error
-    condition = _condition(template)
+    condition = _condition(template, names)
     if checked:
         try:
             condition(SAMPLES[family])
@@ -109,12 +112,17 @@ def _hint(error: TemplateSyntaxError, source: str) -> str:
     return error.hint if isinstance(error, Refused) else ""
 
 
-def _condition(template: Any) -> Condition:
+def _condition(template: Any, names: set[str]) -> Condition:
+    template.globals = dict(
+        template.globals
+    )  # copied at each use, which takes longest where it is a ChainMap
+
     def holds(view: View) -> bool:
         with meter.metered():
             try:
-                check_plain(view)
-                context = template.new_context(dict(view))
+                named = {name: view[name] for name in names if name in view}  # the rest nobody can reach
+                check_plain(named)
+                context = template.new_context(named)
                 for _ in template.root_render_func(context):
                     pass
                 value = context.vars["result"]

@@ -139,6 +139,16 @@ async def test_no_subscriber_has_a_policy_of_its_own_accord(installation: Instal
     assert all(topic.consumer._enable_auto_commit is False for topic in worker.topics)
 
 
+async def test_a_poll_waits_for_a_record_and_no_sleep_follows_that_an_event_could_meet(
+    installation: Installation,
+):
+    from service.consumers.kafka_topic import SLEEP_MS, PatientConsumer
+
+    worker = await installation.worker()
+    assert all(isinstance(topic.consumer, PatientConsumer) for topic in worker.topics)
+    assert {topic.subscriber.batch_timeout_ms for topic in worker.topics} == {SLEEP_MS}
+
+
 async def test_what_a_store_lost_is_decided_anew_without_waiting_for_an_event(installation: Installation):
     """It came back without its last second; nobody says so."""
     worker = await installation.worker()
