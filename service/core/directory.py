@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from service.core.calendar import DAY_OFF_END, Calendar, Hours
+from service.core.model import Absence
 from service.core.policy import PolicyBook
 
 MANAGER_DEPTH_MAX = 10  # a longer chain is a mistake in the directory, not an organisation
@@ -24,6 +25,8 @@ class Person(Struct, frozen=True):
     calendar: str = "default"
     channels: tuple[str, ...] = ("email",)
     active: bool = True
+    quiet: str = ""  # `20:00-08:00` by their own clock
+    away: tuple[Absence, ...] = ()
 
 
 class Team(Struct, frozen=True):
@@ -70,3 +73,4 @@ class World(Struct, frozen=True):
     templates: dict[str, str]  # template name -> content hash, pinned into what is owed
     channels: frozenset[str]  # names in channels.yaml; any other is caught
     fallback_contact: str = "role:ops"
+    noise_budget: int = 0  # messages a person and day, but for urgent ones; 0: as many as there are
