@@ -16,15 +16,16 @@ from service.core.view import CLOSED
 def on_delegated(draft: Draft, data: NotificationDelegated) -> None:
     """Whoever was told in the place of another is among those told: they may answer, and hear how it ends."""
     draft.because(Code.DELEGATED, f"{data.to} is away; {data.delegate} was told of {data.step} instead")
-    moment = draft.state.moments.get(data.moment)
-    known = told_of(draft.state, moment) if moment else []
-    meant = next((told for told in known if told.to == data.to), None)
-    if moment is None or meant is None or any(told.to == data.delegate for told in known):
+    state, moment = draft.state, draft.state.moments.get(data.moment)
+    known = {told.to: told for told in told_of(state, moment)} if moment else {}
+    meant, before = known.get(data.to), known.get(data.delegate)
+    if meant is None:
         return
-    stand_in = Told(
-        data.delegate, meant.policy, meant.step, meant.cycle, draft.now, meant.after, meant.moment, data.to
+    after = meant.after or (before is not None and before.after)
+    state.told[:] = [told for told in state.told if told is not before]
+    state.told.append(
+        Told(data.delegate, meant.policy, meant.step, meant.cycle, draft.now, after, meant.moment, data.to)
     )
-    draft.state.told.append(stand_in)
 
 
 def on_unreachable(draft: Draft, data: NotificationUnreachable) -> None:
