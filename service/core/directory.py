@@ -51,7 +51,8 @@ class Directory(Struct, frozen=True):
         return self.calendars.get(found.calendar if found else "default", Hours())
 
     def calendar_of(self, person: str) -> Calendar:
-        return Calendar(self.zone_of(person), self.hours_of(person))
+        found = self.people.get(person)
+        return Calendar(self.zone_of(person), self.hours_of(person), found.quiet if found else "")
 
     def end_of_day(self, person: str, day: date) -> time:
         """When the person's working hours end on `day`, by their own wall clock; 17:00 on a day off."""

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 from service.core.calendar import wall
 
+# A reminder that would fall into quiet time together with its deadline comes so much before it.
+BEFORE = timedelta(minutes=15)
+
 NEVER = "none"  # what a person says who wants to be told at any hour
 
 
@@ -32,6 +35,19 @@ def quiet_until(text: str, zone: ZoneInfo, at: datetime) -> datetime | None:
         end for begin, end in (_on(today + timedelta(n), span, zone) for n in (-1, 0)) if begin <= at < end
     ]
     return max(ends, default=None)
+
+
+def told_before(text: str, zone: ZoneInfo, at: datetime, due: datetime) -> datetime:
+    """`at` itself, or just before the quiet time around it where that has not ended when it is due: told at its end, a
+    reminder would come too late."""
+    span, end = read_quiet(text), quiet_until(text, zone, at)
+    if span is None or end is None or end < due:
+        return at
+    today = at.astimezone(zone).date()
+    begins = [
+        begin for begin, until in (_on(today + timedelta(n), span, zone) for n in (-1, 0)) if until == end
+    ]
+    return min(begins) - BEFORE
 
 
 def quiet_end_after(text: str, zone: ZoneInfo, at: datetime) -> datetime | None:
