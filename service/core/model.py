@@ -217,7 +217,7 @@ class Inbox(Struct, array_like=True, tag="i1"):
     absences: list[Absence] = field(default_factory=list)  # by events; those of the directory stand there
     back_at: datetime | None = None  # an absence that began before counts no more
     away_said_at: datetime | None = None  # of the newest event about absence
-    preferences: Preferences = Preferences()
+    preferences: Preferences | None = None
     preferred_at: datetime | None = None
 
 

@@ -39,7 +39,7 @@ def in_quiet_until(inbox: Inbox, person: Person, world: World, at: datetime) -> 
 
 
 def quiet_of(inbox: Inbox, person: Person) -> str:
-    said = inbox.preferences.quiet
+    said = inbox.preferences.quiet if inbox.preferences else None
     return person.quiet if said is None else said
 
 
@@ -75,7 +75,7 @@ def _next_opening(person: Person, world: World, at: datetime) -> datetime:
 
 def is_over_budget(inbox: Inbox, world: World, at: datetime) -> bool:
     """Whether the reader has had as many messages today as they should."""
-    said = inbox.preferences.budget
+    said = inbox.preferences.budget if inbox.preferences else None
     budget = world.noise_budget if said is None else said
     return 0 < budget <= counted(inbox, at)
 
@@ -96,5 +96,5 @@ def count(inbox: Inbox, person: Person, world: World, at: datetime) -> None:
 
 def channels(inbox: Inbox, person: Person) -> tuple[str, ...]:
     """By what the reader is told, in their order; one that they asked for comes first."""
-    said = inbox.preferences.channels
+    said = inbox.preferences.channels if inbox.preferences else None
     return person.channels if said is None else said

@@ -36,10 +36,13 @@ class Tray:
         self.reasons.append(Reason(code, text))
 
     def finish(self) -> Decision:
-        due = (unreached.next_due(self.inbox), self.inbox.digest_at if self.inbox.waiting else None)
+        inbox = self.inbox
+        due_at = unreached.next_due(inbox) if inbox.unreached else None
+        if inbox.waiting and inbox.digest_at is not None and (due_at is None or inbox.digest_at < due_at):
+            due_at = inbox.digest_at
         return Decision(
-            self.inbox,
-            min((at for at in due if at is not None), default=None),
+            inbox,
+            due_at,
             tuple(self.emits),
             tuple(self.owed),
             tuple(self.dead),
@@ -58,7 +61,9 @@ class Tray:
             self.because(Code.ADDRESS_DISABLED, f"{channel} only after the others: {why}")
 
     def owes(self, request: NotificationRequested) -> Owed:
-        """What is owed for a request, over the reader's first channel."""
+        """What is owed for a request, over the reader's first channel; of one that has waited said as of now, and still
+        true as of then."""
+        has_waited = request.decided_at < self.now
         # An address that bounced is tried last, not never: nobody tells us when the directory was mended.
         channels = sorted(self._channels(), key=lambda channel: channel in self.inbox.disabled)
         channel, _, address = channels[0].partition(":")
@@ -80,10 +85,11 @@ class Tray:
             template_hash=self.world.templates.get(request.template, ""),
             urgency=request.urgency,
             until=request.until,
-            decided_at=request.decided_at,
+            decided_at=self.now if has_waited else request.decided_at,
             reasons=tuple(request.reasons),
             facts=request.facts,
             extra=request.extra,
+            asked_at=request.decided_at if has_waited else None,
         )
         return msgspec.structs.replace(owed, key=delivery_key(owed, channel))
 

@@ -90,7 +90,7 @@ def _tell(tray: Tray) -> None:
     # When it was due, not when somebody looked: a decision that is repeated after a crash makes the same key.
     window = min(inbox.digest_at or tray.now, tray.now)
     whys, more = list(dict.fromkeys(one.why for one in inbox.waiting)), inbox.more
-    parts = [_part(tray, request) for request in _take_all(tray)]
+    parts = [tray.owes(request) for request in _take_all(tray)]
     if len(parts) == 1 and not more:
         tray.send(msgspec.structs.replace(parts[0], reasons=(*parts[0].reasons, *whys)))
         return
@@ -103,12 +103,6 @@ def _take_all(tray: Tray) -> list[NotificationRequested]:
     requests = [_decode(one.request) for one in tray.inbox.waiting]
     tray.inbox.waiting, tray.inbox.more, tray.inbox.digest_at = [], 0, None
     return requests
-
-
-def _part(tray: Tray, request: NotificationRequested) -> Owed:
-    """What is owed of one request that has waited: said as of now, and still true as of then."""
-    owed = tray.owes(msgspec.structs.replace(request, decided_at=tray.now))
-    return msgspec.structs.replace(owed, asked_at=request.decided_at)
 
 
 def _digest(tray: Tray, parts: list[Owed], more: int, whys: list[str], window: datetime) -> Owed:

@@ -7,7 +7,7 @@ from service.messages.times import count
 
 def card(view: Mapping[str, object]) -> dict[str, object]:
     """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
-    if view["items"]:
+    if view["count"]:
         return {"state": count_of(view), "tone": "quiet", "rows": [["Since", view["since"]]]}
     if view["moment"] == "last_activity" and not view["is_closed"]:
         word, tone = f"Quiet for {view['quiet_for']}", "late"

@@ -24,11 +24,11 @@ def view_of(
 ) -> tuple[dict[str, object], tuple[Action, ...]]:
     """The variables of any notification, and its buttons: a digest's are those of its parts."""
     view = variables(owed, reader, name_of)
-    if not owed.parts:
+    if not view["count"]:
         return view, actions(owed, reader.id, links)
     shown, offered = list[object](), list[Action]()
     parts = [decode_owed(raw) for raw in owed.parts]
-    since = min(part.asked_at or part.decided_at for part in parts)
+    since = min((part.asked_at or part.decided_at for part in parts), default=owed.decided_at)
     for part in parts:
         # As of now, like the whole of the digest.
         inner, buttons = variables(part, reader, name_of), actions(part, reader.id, links)

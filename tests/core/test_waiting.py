@@ -10,7 +10,7 @@ from service.core.effects import Decision, Emit, decode_owed
 from service.core.envelope import admit, decode, encode_internal
 from service.core.events import NotificationRequested, Timer
 from service.core.ids import notify_key
-from service.core.model import Inbox, decode_state, encode_state
+from service.core.model import Inbox, Preferences, decode_state, encode_state
 from service.core.policy import PolicyBook
 from service.core.reasons import Code
 from service.core.waiting import KEPT_MAX
@@ -113,7 +113,7 @@ def test_what_cannot_be_is_refused_and_said_so() -> None:
     assert isinstance(nobody.state, Inbox)
     assert [absence.delegate for absence in nobody.state.absences] == [""]
     assert isinstance(unknown.state, Inbox)
-    assert unknown.state.preferences.channels is None
+    assert unknown.state.preferences == Preferences()
 
 
 def test_a_newer_absence_takes_the_place_of_those_it_overlaps() -> None:

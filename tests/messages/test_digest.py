@@ -35,3 +35,13 @@ def test_a_digest_whose_template_is_lost_still_has_every_link(links: Links) -> N
     assert message.is_fallback
     assert message.text.count("/a/") == len(message.actions) > len(digest.parts)
     assert "Done: Send the Contoso proposal" in message.text
+
+
+def test_a_digest_of_which_only_a_number_is_left_says_so(rendered: Render) -> None:
+    digest = samples.owed("digest", extra={"more": 3}, facts={"title": "a, b, c and 3 more"})
+
+    message = rendered(digest, samples.ANA)
+
+    assert "And 3 more" in message.text
+    assert "Owner" not in message.text
+    assert message.actions == ()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from service.core import reader
 from service.core.events import Event, PersonAway, PersonBack, PreferencesChanged
-from service.core.model import Absence
+from service.core.model import Absence, Preferences
 from service.core.reasons import Code
 from service.core.tray import Tray
 from service.core.waiting import tell_waiting
@@ -76,7 +76,7 @@ def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
         said["channels"] = _channels(tray, data.channels)
     if data.noise_budget is not UNSET:
         said["budget"] = data.noise_budget
-    inbox.preferences = replace(inbox.preferences, **said)
+    inbox.preferences = replace(inbox.preferences or Preferences(), **said)
     tray.because(Code.RECORDED, f"{data.person} is told as they asked: {', '.join(said) or 'nothing new'}")
     if inbox.waiting and "quiet" in said:
         tell_waiting(tray)
