@@ -226,6 +226,7 @@ class Draft:
         after = notice.after or any(t.after for t in known)
         told[:] = [t for t in told if t not in known]
         of = name_of(self.state, moment)
-        told.append(Told(notice.to, name, notice.step, moment.cycle, self.now, after, of))
+        stands_in_for = next((t.stands_in_for for t in known if t.stands_in_for), "")
+        told.append(Told(notice.to, name, notice.step, moment.cycle, self.now, after, of, stands_in_for))
         if notice.after and notice.to != self.state.owner:
             moment.escalated = True
