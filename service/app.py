@@ -198,6 +198,7 @@ class App:
             dict(self.templates.hashes),
             frozenset(settings.channels),
             settings.service.fallback_contact,
+            settings.service.noise_budget,
         )
         worlds = Worlds(world, self.store, compile_policy)
         self.worker = self._worker(worlds)

@@ -39,6 +39,7 @@ class Calendar(NamedTuple):
 
     zone: ZoneInfo
     hours: Hours
+    quiet: str = ""  # when they are told only what is urgent, see quiet.py
 
     @lru_cache(maxsize=CACHED)  # noqa: B019  the calendar is a part of the key, and there are few
     def shifted(self, at: At, moment: datetime, times: int = 1) -> datetime:

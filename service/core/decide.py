@@ -17,7 +17,7 @@ from service.core.ladder import fire_due
 from service.core.merge import remember
 from service.core.model import Commitment, Inbox, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, checkins, deadlines, deals
+from service.core.rules import answers, checkins, deadlines, deals, delegates
 from service.core.rules import inbox as inboxes
 from service.core.series import on_time
 
@@ -32,6 +32,7 @@ RULES: dict[str, Callable[[Draft, Any], None]] = {
     **deals.RULES,
     **checkins.RULES,
     **answers.RULES,
+    **delegates.RULES,
 }
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from service.core.calendar import DAY_OFF_END, Calendar, Hours
+from service.core.model import Absence
 from service.core.policy import PolicyBook
 
 _USUAL = Hours()
@@ -26,6 +27,8 @@ class Person(Struct, frozen=True):
     calendar: str = "default"
     channels: tuple[str, ...] = ("email",)
     active: bool = True
+    quiet: str = ""  # `20:00-08:00` by their own clock
+    away: tuple[Absence, ...] = ()
 
 
 class Team(Struct, frozen=True):
@@ -54,7 +57,7 @@ class Directory(Struct, frozen=True):
     def calendar_of(self, person: str) -> Calendar:
         found = self.people.get(person)
         zone, calendar = (found.time_zone, found.calendar) if found else (self.time_zone, "default")
-        return _calendar(zone, self.calendars.get(calendar, _USUAL))
+        return _calendar(zone, self.calendars.get(calendar, _USUAL), found.quiet if found else "")
 
     def end_of_day(self, person: str, day: date) -> time:
         """When the person's working hours end on `day`, by their own wall clock; 17:00 on a day off."""
@@ -69,8 +72,8 @@ class Directory(Struct, frozen=True):
 
 
 @lru_cache(maxsize=1_024)  # every decision asks, and an organisation has a handful
-def _calendar(zone: str, hours: Hours) -> Calendar:
-    return Calendar(ZoneInfo(zone), hours)
+def _calendar(zone: str, hours: Hours, quiet: str) -> Calendar:
+    return Calendar(ZoneInfo(zone), hours, quiet)
 
 
 class World(Struct, frozen=True):
@@ -81,3 +84,4 @@ class World(Struct, frozen=True):
     templates: dict[str, str]  # template name -> content hash, pinned into what is owed
     channels: frozenset[str]  # names in channels.yaml; any other is caught
     fallback_contact: str = "role:ops"
+    noise_budget: int = 0  # messages a person and day, but for urgent ones; 0: as many as there are

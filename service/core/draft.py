@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit
 from service.core.events import Event, NotificationRequested
-from service.core.ids import effect_key
+from service.core.ids import effect_key, notify_key
 from service.core.model import Commitment, Moment, Told, name_of, told_of
 from service.core.policy import Condition, ConditionFailed, Policy, Recipients
 from service.core.reasons import Code, Reason
@@ -152,7 +152,7 @@ class Draft:
         for to in resolve(contact, self.state, self.world.directory):
             key = effect_key("condition", policy.hash, what, to)
             notice = Notice(to, "policy_broken", "~condition", moment, [why], policy, extra={"why": why})
-            self.broken[key] = self._emit(key, notice, key)
+            self.broken[key] = self._emit(notice, key, key)
 
     # -- the end --------------------------------------------------------------------------------------------------
     def finish(self) -> Decision:
@@ -183,26 +183,14 @@ class Draft:
             if joined.moment is not notice.moment:  # of one moment only the weightier word counts
                 self._remember(joined)
         self._remember(notice)
-        policy, moment = notice.policy, notice.moment
+        moment = notice.moment
         cause = notice.cause or (self.cause if notice.until == "nothing" else "")
         name = name_of(self.state, moment)
         if cause and name not in _ONLY_MOMENT:
             cause = f"{name}:{cause}"  # one event may be news about two moments
-        key = effect_key(
-            "notify",
-            self.subject,
-            moment.cycle,
-            policy.name if policy else "",
-            notice.step,
-            notice.round,
-            cause,
-            notice.to,
-            "",
-            notice.kind,
-        )
-        return self._emit(key, notice, cause)
+        return self._emit(notice, cause)
 
-    def _emit(self, key: str, notice: Notice, cause: str) -> Emit:
+    def _emit(self, notice: Notice, cause: str, key: str = "") -> Emit:
         policy, moment = notice.policy, notice.moment
         request = NotificationRequested(
             to=notice.to,
@@ -222,7 +210,11 @@ class Draft:
             reasons=notice.reasons,
             facts=self._facts(moment),
             extra=notice.extra,
+            quiet="pass"
+            if any(n.policy and n.policy.quiet == "pass" for n in (notice, *notice.joined))
+            else "",
         )
+        key = key or notify_key(request)
         return Emit(key, "inbox", "notification.requested", f"inbox/{notice.to}", self.now, _encode(request))
 
     def _facts(self, moment: Moment) -> dict[str, Any]:
@@ -238,6 +230,7 @@ class Draft:
         after = notice.after or any(t.after for t in known)
         told[:] = [t for t in told if t not in known]
         of = name_of(self.state, moment)
-        told.append(Told(notice.to, name, notice.step, moment.cycle, self.now, after, of))
+        stands_in_for = next((t.stands_in_for for t in known if t.stands_in_for), "")
+        told.append(Told(notice.to, name, notice.step, moment.cycle, self.now, after, of, stands_in_for))
         if notice.after and notice.to != self.state.owner:
             moment.escalated = True

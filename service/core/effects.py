@@ -53,6 +53,9 @@ class Owed(Struct, frozen=True, array_like=True):
     facts: dict[str, object]
     extra: dict[str, object] = {}
     attempt: int = 0  # attempts made so far on this channel
+    asked_at: datetime | None = None  # when it was asked for, where it has waited since
+    parts: tuple[bytes, ...] = ()  # of a digest: the entries it stands for
+    is_final: bool = False  # its parts were checked: every attempt sends what is left of them
 
 
 class Dead(Struct, frozen=True, array_like=True):

@@ -113,7 +113,7 @@ def admit(
     data = _data(envelope)
     if data is not None:
         envelope["data"] = cleaned = clean_data(str(envelope["type"]), data, received_at)
-        if id_of_email is not None and EVENTS[str(envelope["type"])].id_field.startswith("person:"):
+        if id_of_email is not None and EVENTS[str(envelope["type"])].id_field.startswith("person"):
             person = str(cleaned["person"])
             cleaned["person"] = (id_of_email(person) if "@" in person else None) or person
     raw = _encode(envelope)

@@ -8,7 +8,7 @@ accepted, counted and shown as unmatched.
 from datetime import date, datetime
 from typing import Annotated, NamedTuple
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.core.model import Rhythm
 
@@ -19,6 +19,8 @@ Text = Annotated[str, Meta(max_length=4000)]
 Money = Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$")]  # decimal text: no float is exact
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]  # ISO 4217
 Period = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]  # an ISO week
+Quiet = Annotated[str, Meta(pattern="^(none|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$")]
+ChannelName = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,60}$")]  # no address: only a policy may name one
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Confidence = Annotated[int, Meta(ge=1, le=5)]
 
@@ -175,6 +177,30 @@ class Answer(Data, frozen=True, kw_only=True):
     as_of: int | UnsetType = UNSET
 
 
+class PersonAway(Data, frozen=True, kw_only=True):
+    """Somebody is away from `from` (without it from now) until `until` (without it until they are back)."""
+
+    person: Id
+    from_: datetime | UnsetType = field(name="from", default=UNSET)
+    until: datetime | UnsetType = UNSET
+    delegate: Id | UnsetType = UNSET
+
+
+class PersonBack(Data, frozen=True, kw_only=True):
+    """Whatever was said or written before: they are here."""
+
+    person: Id
+
+
+class PreferencesChanged(Data, frozen=True, kw_only=True):
+    """How somebody wants to be told; what is not named stays, null is again as the directory says."""
+
+    person: Id
+    quiet: Quiet | UnsetType | None = UNSET  # `20:00-08:00`, or `none`
+    channels: Annotated[list[ChannelName], Meta(max_length=10)] | UnsetType | None = UNSET
+    noise_budget: Annotated[int, Meta(ge=0, le=1000)] | UnsetType | None = UNSET  # messages a day; 0: all
+
+
 class NotificationRequested(Data, frozen=True, kw_only=True):
     """Internal, on the inbox topic: a decision asks that `to` be told. All a message is later rendered from."""
 
@@ -195,6 +221,32 @@ class NotificationRequested(Data, frozen=True, kw_only=True):
     reasons: list[str]  # sentences, the first says which step
     facts: dict[str, object]  # the view of the subject at the decision (see view.py)
     extra: dict[str, object] = {}  # what this template needs beyond the facts, e.g. {"from": …, "to": …}
+    quiet: str = ""  # pass: goes out in quiet time, too
+    visited: list[str] = []  # whoever it was meant for and was away, the first one first
+
+
+class NotificationDelegated(Data, frozen=True, kw_only=True):
+    """Internal, back to the subject that asked: `to` is away, and `delegate` was told in their place."""
+
+    to: Id
+    delegate: Id
+    policy: str
+    step: str
+    cycle: int
+    moment: str
+
+
+class NotificationUnreachable(Data, frozen=True, kw_only=True):
+    """Internal, back to the subject that asked: `to` is away, and nobody was told in their place."""
+
+    to: Id
+    policy: str
+    policy_hash: str
+    step: str
+    cycle: int
+    round: int
+    moment: str
+    reason: str
 
 
 class DeliveryOutcome(Data, frozen=True, kw_only=True):
@@ -232,6 +284,11 @@ def _checkin(data: type[Data]) -> EventType:
 
 _ANSWER = EventType("", "", Answer, "subject_id")  # the topic follows the subject's family
 
+
+def _inbox(data: type[Data], id_field: str) -> EventType:
+    return EventType("inbox", "inbox", data, id_field)
+
+
 EVENTS: dict[str, EventType] = {
     "deadline.set": _deadline(DeadlineSet),
     "deadline.moved": _deadline(DeadlineMoved),
@@ -254,14 +311,22 @@ EVENTS: dict[str, EventType] = {
     "commitment.snoozed": _ANSWER,
     "commitment.help_requested": _ANSWER,
     "commitment.recommitted": _ANSWER,
-    "notification.requested": EventType("inbox", "inbox", NotificationRequested, "to"),
-    "delivery.dead": EventType("inbox", "inbox", DeliveryOutcome, "to"),
-    "delivery.bounced": EventType("inbox", "inbox", DeliveryOutcome, "to"),
+    "person.away": _inbox(PersonAway, "person"),
+    "person.back": _inbox(PersonBack, "person"),
+    "preferences.changed": _inbox(PreferencesChanged, "person"),
+    "notification.requested": _inbox(NotificationRequested, "to"),
+    "notification.delegated": EventType("", "", NotificationDelegated, "to"),
+    "notification.unreachable": EventType("", "", NotificationUnreachable, "to"),
+    "delivery.dead": _inbox(DeliveryOutcome, "to"),
+    "delivery.bounced": _inbox(DeliveryOutcome, "to"),
 }
 
 # Only the service itself may publish these; the door refuses them from outside.
 INTERNAL = frozenset(
-    {"notification.requested", "delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended"}
+    {
+        *("notification.requested", "notification.delegated", "notification.unreachable"),
+        *("delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended"),
+    }
 )
 
 # Types of the contract whose family has no rules yet are routed by their first word, so that nothing is lost

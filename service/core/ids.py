@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from service.core.effects import Owed
+    from service.core.events import NotificationRequested
 
 # Java's murmur2 seed as Kafka's default partitioner uses it (org.apache.kafka.common.utils.Utils.murmur2).
 _MURMUR2_SEED = 0x9747B28C
@@ -60,6 +61,22 @@ def effect_key(*parts: object) -> str:
     No time, offset or random value may be a part; that is what makes a second decision of the same step harmless.
     """
     return hashlib.blake2b("\x00".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def notify_key(request: "NotificationRequested") -> str:
+    """The key of a request to tell one recipient, and the id of the event that carries it."""
+    parts = (
+        request.subject,
+        request.cycle,
+        request.policy,
+        request.step,
+        request.round,
+        request.cause,
+        request.to,
+        "",
+        request.kind,
+    )
+    return effect_key("notify", *parts)
 
 
 def delivery_key(owed: "Owed", channel: str) -> str:

@@ -174,6 +174,13 @@ def _pass_over(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
             skip(draft, run, firing, Code.NOBODY, f"{step_of(policy, firing)} has nobody to tell either")
 
 
+def give_up_on(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
+    """A level was told and is not there after all: as if it had nobody. Before the moment nothing is pulled forward."""
+    if moment.at is not None and moment.at <= draft.now and not fired.is_before:
+        _pass_over(draft, moment, run, fired)
+        pull_next(draft, moment, run)
+
+
 def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> None:
     policy, step = policy_of(draft, run), firing.step
     after = not firing.is_before

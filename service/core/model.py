@@ -31,6 +31,7 @@ class Told(Struct, array_like=True):
     at: datetime
     after: bool  # at or after the moment: this person knows that it was missed
     moment: str = ""  # its name; "" in what was written before a subject could have several
+    stands_in_for: str = ""  # whoever it was meant for and was away
 
 
 class Run(Struct, array_like=True):
@@ -177,13 +178,47 @@ class Unreached(Struct, array_like=True):
     why: str = ""
 
 
+class Absence(Struct, array_like=True, frozen=True):
+    """Somebody is away from `at` until just before `until` (None: until they say that they are back)."""
+
+    at: datetime
+    until: datetime | None = None
+    delegate: str = ""  # who stands in for them; "" nobody
+
+
+class Preferences(Struct, array_like=True, frozen=True):
+    """What a person has said for themselves; None: as the directory and the settings say."""
+
+    quiet: str | None = None
+    channels: tuple[str, ...] | None = None
+    budget: int | None = None
+
+
+class Waiting(Struct, array_like=True):
+    """One notification kept for its reader's next digest, and why it was not given at once."""
+
+    request: bytes  # JSON of the request
+    why: str
+
+
 class Inbox(Struct, array_like=True, tag="i1"):
-    """What a recipient has been told lately, which of their channels bounced, and what was lost on the way."""
+    """What a recipient has been told lately, what waits for their next digest, which of their channels bounced, and
+    what was lost on the way."""
 
     seen: bytes = b""
     disabled: dict[str, str] = field(default_factory=dict)  # channel -> why, after a hard bounce: tried last
     sent: int = 0
     unreached: dict[str, Unreached] = field(default_factory=dict)  # route -> see core/unreached.py
+    waiting: list[Waiting] = field(default_factory=list)
+    more: int = 0  # waiting as well, and only counted
+    digest_at: datetime | None = None  # when what waits goes out; None while nobody can tell
+    counted: int = 0  # messages of this day that count for the noise budget
+    counted_until: datetime | None = None  # the end of that day
+    absences: list[Absence] = field(default_factory=list)  # by events; those of the directory stand there
+    back_at: datetime | None = None  # an absence that began before counts no more
+    away_said_at: datetime | None = None  # of the newest event about absence
+    preferences: Preferences | None = None
+    preferred_at: datetime | None = None
 
 
 State = Commitment | Inbox

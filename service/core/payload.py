@@ -25,14 +25,14 @@ _ID_CHARS_MAX = 200  # events.Id; a shorter text that must not be empty is an id
 _DATES = (("due_at", "due_on"), ("close_at", "close_on"))  # one moment each, said in one of two ways
 # Fields that name a person. Inside, `channel:email:x@y.example` is a recipient, too; only a policy may name such a one,
 # else whoever sends events could have us write to strangers.
-PEOPLE = ("owner", "by", "person", "helper", "helpers")
+PEOPLE = ("owner", "by", "person", "helper", "helpers", "delegate")
 _NO_PERSON = "channel:"
 # Types whose whole point is a date: one of the two must be there, if only as null (no date any more).
 _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommitted"})
 
 
 class Shape(NamedTuple):
-    """What `events.py` says of one field. `kind`: id, ids, line, body, bodies, instant, date, or other."""
+    """What `events.py` says of one field. `kind`: id, ids, line, lines, body, bodies, instant, date, or other."""
 
     kind: str
     is_required: bool
@@ -62,7 +62,7 @@ def _kind(option: shapes.Type) -> str:
     if isinstance(option, shapes.DateType):
         return "date"
     if isinstance(option, shapes.ListType):
-        return {"id": "ids", "body": "bodies"}.get(_kind(option.item_type), "")
+        return {"id": "ids", "line": "lines", "body": "bodies"}.get(_kind(option.item_type), "")
     if not isinstance(option, shapes.StrType):
         return ""
     if option.pattern:
@@ -106,6 +106,8 @@ def _clean(value: object, kind: str, where: str, now: datetime) -> object:
         return read_date(value, where, now).isoformat()
     if kind == "ids" and isinstance(value, list):
         return [one_line(identifier(item, f"{where}/{index}")) for index, item in enumerate(value)]
+    if kind == "lines" and isinstance(value, list):
+        return [one_line(item) if isinstance(item, str) else item for item in value]
     if kind == "bodies" and isinstance(value, list):
         return [body(item) if isinstance(item, str) else item for item in value]
     if kind == "id":
@@ -166,12 +168,12 @@ def read_payload(data: type[Data], raw: bytes | msgspec.Raw) -> Data:
                 detail = f"{quoted(person)} is a channel; name a person here"
                 raise BadEvent("invalid_value", detail, f"/data/{name}")
     changes: dict[str, datetime] = {}
-    for name in _instants(data):
-        at = getattr(found, name)
+    for attribute, name in _instants(data):
+        at = getattr(found, attribute)
         if isinstance(at, datetime) and at.tzinfo is not UTC:
             if at.tzinfo is None:
                 raise BadEvent("naive_time", f"{name} has no offset", f"/data/{name}")
-            changes[name] = at.astimezone(UTC)
+            changes[attribute] = at.astimezone(UTC)
     return msgspec.structs.replace(found, **changes) if changes else found
 
 
@@ -181,8 +183,11 @@ def _decoder(data: type[Data]) -> Callable[[bytes | msgspec.Raw], Data]:
 
 
 @cache
-def _instants(data: type[Data]) -> tuple[str, ...]:
-    return tuple(name for name, shape in shape_of(data).items() if shape.kind == "instant")
+def _instants(data: type[Data]) -> tuple[tuple[str, str], ...]:
+    """In Python and on the wire: `from` is a word of the language."""
+    info = shapes.type_info(data)
+    assert isinstance(info, shapes.StructType)
+    return tuple((one.name, one.encode_name) for one in info.fields if _shape(one).kind == "instant")
 
 
 @cache
@@ -197,6 +202,8 @@ _LENGTH = re.compile(r"Expected `(?:str|array|object)` of length (?P<op>[<>]=) (
 _PATTERNS = {
     "amount": ("money is decimal text", '"1200.50"'),
     "period": ("a period is an ISO week", '"2026-W47"'),
+    "quiet": ("quiet hours are two times of day", '"20:00-08:00", or "none"'),
+    "channels": ("a channel is an entry of channels.yaml", '"email"'),
     "currency": ("a currency is its three letters of ISO 4217", '"EUR"'),
 }
 _CHOICE = re.compile(r"Expected `str` matching regex '\^\((?P<words>[^)]*)\)\$'")

@@ -153,6 +153,9 @@ class Policy(Struct, frozen=True, cache_hash=True):
     messages_max: int = 50
     mode: str = "live"  # live | shadow
     file: str = ""
+    quiet: str = (
+        "respect"  # respect | pass: whether its notices wait for the end of their reader's quiet hours
+    )
     firings: tuple[Firing, ...] = ()  # derived from `steps`
 
     def __post_init__(self) -> None:

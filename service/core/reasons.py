@@ -23,6 +23,8 @@ class Code(StrEnum):
     FALLBACK = "fallback"
     DELIVER = "deliver"
     ASKED = "asked"
+    DIGEST = "digest"
+    DELEGATED = "delegated"
     # not told, or not yet
     SUPERSEDED = "superseded"
     STALE = "stale"
@@ -45,6 +47,11 @@ class Code(StrEnum):
     NOT_ASKED = "not_asked"
     EXCUSED = "excused"
     MISSED = "missed"
+    QUIET = "quiet"
+    LOW = "low"
+    BUDGET = "budget"
+    AWAY = "away"
+    UNREACHABLE = "unreachable"
     # what happened to the event
     RECORDED = "recorded"
     UNCHANGED = "unchanged"

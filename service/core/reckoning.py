@@ -18,7 +18,7 @@ def reckon(subject: str, stored: bytes, world: World, now: datetime) -> Decision
     """The subject with its days and its timer as the directory of today has them."""
     state = decode_state(stored)
     if isinstance(state, Inbox):
-        return inboxes.reckon(state)
+        return inboxes.reckon(subject, state, world, now)
     draft = Draft(subject, state, world, now)
     if state.status == "open":
         for moment in state.moments.values():

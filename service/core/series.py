@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from service.core.closing import react
+from service.core.closing import finish, react
 from service.core.draft import Draft, Notice
 from service.core.ladder import match
 from service.core.model import CheckIn, Moment, Report
@@ -133,6 +133,8 @@ def _begin(draft: Draft, checkin: CheckIn, moment: Moment, one: Period) -> None:
         draft.because(Code.NOT_ASKED, f"{one.id} is {early.outcome} already: nobody is asked")
         if early.outcome == "submitted" and not early.is_import:
             _react_to_early(draft, checkin, moment)
+    elif gone := _absence(draft):
+        excuse(draft, checkin, moment, gone)
     elif why:
         checkin.outcome = "not_asked"
         draft.because(Code.NOT_ASKED, f"{one.id} is not asked, and not missed: {why}")
@@ -148,6 +150,26 @@ def _why_not(draft: Draft, one: Period) -> str:
     half_time = one.ask_at + (one.due_at - one.ask_at) / 2
     is_rushed = half_time < draft.now  # by our lateness, not by theirs
     return "nothing ran before half of its time was over" if is_rushed else ""
+
+
+def _absence(draft: Draft) -> str:
+    """Whoever is away by the directory is not asked; an absence that only their inbox knows comes back from there."""
+    owner = draft.world.directory.people.get(draft.state.owner)
+    gone = (
+        next((a for a in owner.away if a.at <= draft.now and (not a.until or draft.now < a.until)), None)
+        if owner
+        else None
+    )
+    return f"{draft.state.owner} is away" if gone else ""
+
+
+def excuse(draft: Draft, checkin: CheckIn, moment: Moment, why: str) -> None:
+    """Nobody waits for the open period's report."""
+    if checkin.outcome:
+        return
+    checkin.outcome = "excused"
+    draft.because(Code.EXCUSED, f"{checkin.period} is excused: {why}")
+    finish(draft, moment, "excused")
 
 
 def _react_to_early(draft: Draft, checkin: CheckIn, moment: Moment) -> None:

@@ -1,6 +1,11 @@
 """Whether a notification that has waited is still true; asked once more just before it is sent."""
 
-from service.core.effects import Owed
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from service.core.effects import Owed, decode_owed
 from service.core.model import Commitment, Moment
 from service.core.reasons import Code, Reason
 from service.core.series import is_closed, standing
@@ -20,7 +25,39 @@ def still_owed(owed: Owed, state: Commitment | None) -> Reason | None:
         return Reason(Code.STALE_ANSWER, "its date or its owner has changed since")
     if state.checkin is not None and is_closed(state.checkin):
         return Reason(Code.CLOSED, f"{state.checkin.period} is {standing(state.checkin)} by now")
+    asked_at = owed.asked_at or owed.decided_at
     acks = [run.ack for run in moment.runs if run.policy == owed.policy_hash]
-    if owed.until == "acknowledged" and any(ack and ack.at >= owed.decided_at for ack in acks):
+    if owed.until == "acknowledged" and any(ack and ack.at >= asked_at for ack in acks):
         return Reason(Code.ACKNOWLEDGED, "somebody is on it by now")
     return None
+
+
+class Left(NamedTuple):
+    """What is left of a digest: an entry to send in its place (None: nothing), and why the rest went."""
+
+    owed: Owed | None
+    reasons: list[Reason]
+
+
+def subjects_of(digest: Owed) -> list[str]:
+    return list(dict.fromkeys(decode_owed(part).subject for part in digest.parts))
+
+
+def left_of(digest: Owed, states: Mapping[str, Commitment | None]) -> Left:
+    """The digest without what is no longer true; one part that is left alone goes out as itself."""
+    kept, reasons = list[bytes](), list[Reason]()
+    for raw in digest.parts:
+        part = decode_owed(raw)
+        untrue = still_owed(part, states.get(part.subject))
+        if untrue is None:
+            kept.append(raw)
+        else:
+            title = part.facts.get("title") or part.subject
+            reasons.append(Reason(untrue.code, f"{title} ({part.template}) is left out: {untrue.text}"))
+    more = digest.extra.get("more")
+    if not kept and not more:
+        return Left(None, reasons)
+    if len(kept) == 1 and not more:
+        only = decode_owed(kept[0])
+        return Left(replace(only, reasons=(*only.reasons, *digest.reasons)), reasons)
+    return Left(replace(digest, parts=tuple(kept), is_final=True), reasons)

@@ -10,6 +10,7 @@ from service.core.calendar import CACHED, Calendar
 from service.core.directory import World
 from service.core.model import CheckIn, Commitment, Moment, Run, told_of
 from service.core.policy import Firing, Policy
+from service.core.quiet import told_before
 
 # A date moved into the past is often a slip of the finger: nothing accuses before this has passed (domain, "Deadline
 # moves").
@@ -21,6 +22,8 @@ def nominal_at(firing: Firing, moment_at: datetime, calendar: Calendar) -> datet
     at = calendar.shifted(firing.step.at, moment_at)
     if firing.round and firing.step.repeat:
         at = calendar.shifted(firing.step.repeat.every, at, firing.round)
+    if calendar.quiet and firing.is_before and firing.step.urgency != "high":
+        return told_before(calendar.quiet, calendar.zone, at, moment_at)
     return at
 
 

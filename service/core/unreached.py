@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from service.core.directory import World
-from service.core.effects import Emit, Owed
+from service.core.effects import Emit, Owed, decode_owed
 from service.core.events import NotificationRequested
 from service.core.ids import effect_key
 from service.core.model import Commitment, Inbox, Unreached
@@ -52,8 +52,18 @@ def request_of(owed: Owed) -> NotificationRequested:
         decided_at=owed.decided_at,
         reasons=list(owed.reasons),
         facts=owed.facts,
-        extra=owed.extra,
+        extra=owed.extra | _inside(owed) if owed.parts else owed.extra,
     )
+
+
+def _inside(digest: Owed) -> dict[str, object]:
+    """What a digest stands for: it is all lost with it."""
+    parts = [decode_owed(part) for part in digest.parts]
+    more = digest.extra.get("more")
+    return {
+        "lost": len(parts) + (more if isinstance(more, int) else 0),
+        "titles": [str(part.facts.get("title") or part.subject) for part in parts],
+    }
 
 
 def report(
@@ -66,11 +76,12 @@ def report(
         )
     known = inbox.unreached.get(route)
     if known is not None and now < known.at + TELL_AGAIN_AFTER:
-        known.count += 1
+        lost, titles = request.extra.get("lost"), request.extra.get("titles")
+        known.count += lost if isinstance(lost, int) else 1
         known.last, known.why = _encode(request), why
-        title = str(request.facts.get("title") or request.subject)
-        if title not in known.titles and len(known.titles) < NAMED_MAX:
-            known.titles.append(title)
+        for title in titles if isinstance(titles, list) else [request.facts.get("title") or request.subject]:
+            if str(title) not in known.titles and len(known.titles) < NAMED_MAX:
+                known.titles.append(str(title))
         said = f"the fallback contact heard at {known.at:%Y-%m-%d %H:%M} UTC that {request.to} is not reached"
         return (), Reason(Code.MERGED, f"{said}; this one is told with others on the next day")
     inbox.unreached[route] = Unreached(now)

@@ -13,7 +13,7 @@ from service.channels.contract import Channel, ChannelError
 from service.core.effects import Owed
 from service.core.message import Message, Reader
 from service.core.model import Commitment, decode_state
-from service.core.still_owed import still_owed
+from service.core.still_owed import left_of, still_owed, subjects_of
 from service.delivery import outcome
 from service.delivery.address import address_of
 from service.delivery.breaker import Breakers
@@ -63,7 +63,8 @@ class Attempts:
         """The order of work.
 
         1. Nothing that has waited here too long: another worker may have it by now.
-        2. Nothing twice, and nothing that stopped being true while it waited.
+        2. Nothing twice, and nothing that stopped being true while it waited. A digest is stored again without that,
+           so that every attempt sends the same.
         3. Nothing without an address, over a limit, or through an open breaker.
         4. Render and send; what the vendor says decides the rest.
         """
@@ -74,7 +75,10 @@ class Attempts:
             )
         if await self._patiently(held, lambda: self._store.was_sent(held.entry.shard, owed.key)):
             return outcome.already_sent(owed, self.now(held))
-        untrue = still_owed(owed, await self._state(held))
+        if owed.parts and not owed.is_final:
+            states = {subject: await self._state(held, subject) for subject in subjects_of(owed)}
+            return outcome.checked(owed, left_of(owed, states), self.now(held))
+        untrue = still_owed(owed, await self._state(held, owed.subject))
         if untrue is not None:
             return outcome.cancelled(owed, untrue, self.now(held))
         channel, reader = self._channels[owed.channel], self._texts.read(owed.to)
@@ -92,8 +96,8 @@ class Attempts:
         now = held.at + timedelta(seconds=self._timer() - held.since)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
-    async def _state(self, held: Held) -> Commitment | None:
-        shard, subject = self._shard_of(held.owed.subject), held.owed.subject
+    async def _state(self, held: Held, subject: str) -> Commitment | None:
+        shard = self._shard_of(subject)
         (raw,) = await self._patiently(held, lambda: self._store.load(shard, [subject]))
         state = decode_state(raw) if raw is not None else None
         return state if isinstance(state, Commitment) else None

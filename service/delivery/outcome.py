@@ -16,6 +16,7 @@ from service.core.effects import Dead, Emit, LogEntry, Owed, encode_effect
 from service.core.events import DeliveryOutcome
 from service.core.ids import delivery_key, effect_key
 from service.core.reasons import Code, Reason
+from service.core.still_owed import Left
 from service.core.unreached import TEMPLATE, request_of
 from service.delivery.retry import SCHEDULE_S, is_reminder, retry_in_s
 from service.store.clock import to_ms
@@ -25,7 +26,7 @@ _json = msgspec.json.Encoder().encode
 
 
 class Outcome(NamedTuple):
-    """`name` is the metric's label: sent, already_sent, cancelled, retry, waiting, fallback, dead."""
+    """`name` is the metric's label: sent, already_sent, cancelled, checked, retry, waiting, fallback, dead."""
 
     name: str
     reason: Reason
@@ -52,6 +53,18 @@ def already_sent(owed: Owed, now: datetime) -> Outcome:
 def cancelled(owed: Owed, reason: Reason, now: datetime) -> Outcome:
     """While it waited it stopped being true."""
     return Outcome("cancelled", reason, Settled("cancelled", _log(owed, now, "cancelled", [reason])))
+
+
+def checked(digest: Owed, left: Left, now: datetime) -> Outcome:
+    """A digest before its first attempt: what is left of it takes its place in the outbox, at once; or nothing is."""
+    if left.owed is None:
+        reason = Reason(Code.CLOSED, "nothing in this digest is true any more")
+        reasons = [*left.reasons, reason]
+        return Outcome("cancelled", reason, Settled("cancelled", _log(digest, now, "cancelled", reasons)))
+    reason = Reason(Code.DIGEST, f"it was checked just before it is sent; {len(left.reasons)} of it left out")
+    again, log = left.owed, _log(digest, now, "checked", [*left.reasons, reason])
+    settled = Settled("fallback", log, again=encode_effect(again), again_key=again.key)
+    return Outcome("checked", reason, settled)
 
 
 def waiting(owed: Owed, wait_s: float, why: str, now: datetime) -> Outcome:

@@ -18,6 +18,7 @@ _LINES = {
     "cancelled": ("delivery_cancelled", False),
     "retry": ("delivery_retried", False),
     "waiting": ("delivery_waits", False),
+    "checked": ("digest_checked", False),
     "taken": ("delivery_taken", False),
     "fallback": ("delivery_failed", True),
     "dead": ("delivery_failed", True),

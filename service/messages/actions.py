@@ -40,7 +40,9 @@ def names(owed: Owed, reader_id: str) -> tuple[str, ...]:
     """The actions offered: the owner's answers to the owner, "I'm on it" to others, a look to a channel."""
     if owed.to.startswith("channel:") or is_closed(owed.facts):
         return ("open",)
-    offered = _OWNERS if owed.facts.get("owner") == reader_id else _OTHERS
+    # Whoever stands in for the owner may do what the owner may.
+    answers_for = (reader_id, owed.extra.get("stands_in_for"))
+    offered = _OWNERS if owed.facts.get("owner") in answers_for else _OTHERS
     without = _NOT_OFFERED.get(str(owed.facts.get("moment")), ())
     without = _NO_CHECKIN if owed.facts.get("family") == "checkin" else without
     return tuple(name for name in offered.get(owed.template, ("open",)) if name not in without)

@@ -7,6 +7,8 @@ from service.messages.times import count
 
 def card(view: Mapping[str, object]) -> dict[str, object]:
     """What the layout shows of every commitment, whatever the template: its state in a word, and its facts."""
+    if view["count"]:
+        return {"state": count_of(view), "tone": "quiet", "rows": [["Since", view["since"]]]}
     if view["moment"] == "last_activity" and not view["is_closed"]:
         word, tone = f"Quiet for {view['quiet_for']}", "late"
     elif view["is_closed"]:
@@ -36,6 +38,12 @@ def card(view: Mapping[str, object]) -> dict[str, object]:
     if isinstance(slips, int) and slips > 0:
         rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
     return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
+
+
+def count_of(view: Mapping[str, object]) -> str:
+    """Of a digest: how much is in it."""
+    known = view["count"]
+    return count(known, "message") if isinstance(known, int) else ""
 
 
 def _due_word(view: Mapping[str, object], is_over: object) -> str:

@@ -80,7 +80,10 @@ class Compiled:
             "title": variables["title"],
             "url": variables["url"],
             "reasons": variables["reasons"],
-            "buttons": [{"label": action.label, "url": action.url} for action in actions],
+            # A digest has its links beside each of its parts.
+            "buttons": []
+            if variables["items"]
+            else [{"label": one.label, "url": one.url} for one in actions],
             "asks": any(action.name != "open" for action in actions),
         }
         html = render(self.layout.html, {**around, "body": Markup(prepared.html.fill(values))})  # noqa: S704  # sanitised

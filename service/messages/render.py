@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from service.core.effects import Owed
 from service.core.message import Message, Reader
-from service.messages.actions import actions
+from service.messages.digest import view_of
 from service.messages.fallback import plain_message
 from service.messages.links import Links
 from service.messages.templates import Templates
-from service.messages.view import NameOf, variables
+from service.messages.view import NameOf
 from service.telemetry.logs import get_log
 
 OnBroken = Callable[[Owed, Exception], None]
@@ -42,9 +42,9 @@ def render(
     Raises UnknownTemplate when the pinned version is not loaded: then get it from the store (`add_pinned`).
     """
     compiled = templates.get(owed.template, owed.template_hash)
-    buttons = actions(owed, reader.id, links)
+    view, buttons = view_of(owed, reader, name_of, links)
     try:
-        return compiled.message(variables(owed, reader, name_of), buttons)
+        return compiled.message(view, buttons)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the words, the notification goes out
         on_broken(owed, error)
         return plain_message(owed, reader, name_of, buttons)
@@ -52,4 +52,4 @@ def render(
 
 def render_plain(owed: Owed, reader: Reader, name_of: NameOf, links: Links) -> Message:
     """The built-in text, for when the pinned template is nowhere to be found."""
-    return plain_message(owed, reader, name_of, actions(owed, reader.id, links))
+    return plain_message(owed, reader, name_of, view_of(owed, reader, name_of, links)[1])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from service.core.effects import Owed
+from service.core.effects import Owed, encode_effect
 from service.core.message import Reader
 
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
@@ -198,6 +198,17 @@ _USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
         {"step": "deadlines.manager", "why": "step manager of Deadlines resolves to nobody (owner.manager)"},
         "step manager resolves to nobody; omar is the fallback contact",
     ),
+    "digest": (
+        ANA,
+        {
+            "title": "Send the Contoso proposal, Contoso, three years of support and 3 more",
+            "due_at": None,
+            "owner": "",
+            "url": "",
+        },
+        {"more": 2},
+        "it waited for the end of your quiet hours (20:00-08:00)",
+    ),
     "policy_broken": (
         Reader("omar", "Omar Haddad"),
         {},
@@ -216,8 +227,17 @@ def usual(template: str) -> Sample:
         "acknowledged": "~acknowledged",
         "policy_broken": "~condition",
     }.get(template, "")
-    more = {"step": step} if step else {}
+    more: dict[str, object] = {"step": step} if step else {}
+    if template == "digest":
+        more = {"step": "~digest", "subject": "inbox/ana", "parts": _parts()}
     return Sample(owed(template, reader.id, facts=facts, extra=extra, reasons=(reason,), **more), reader)
+
+
+def _parts() -> tuple[bytes, ...]:
+    """What a digest stands for: one's own, another's, and good news."""
+    others = owed("escalated", "ana", facts={**_DAY_LATE, "owner": "leo", "title": "Renew the licence"})
+    news = owed("kept", "ana", facts={**_MET, **_IN_TIME}, until="nothing")
+    return tuple(encode_effect(part) for part in (usual("missed").owed, others, news))
 
 
 def samples(template: str) -> Iterator[Sample]:

@@ -15,8 +15,8 @@ from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from msgspec import Struct
 
 from service.messages import samples
-from service.messages.actions import actions
 from service.messages.compiled import Compiled, Layout, compile_layout, compile_template, variants
+from service.messages.digest import view_of
 from service.messages.links import Links
 from service.messages.view import variables
 from service.settings.problems import ConfigError, Problem, did_you_mean
@@ -149,8 +149,7 @@ def _check_name(name: str) -> None:
 
 def _try_out(compiled: Compiled) -> None:
     for owed, reader in samples.samples(compiled.name):
-        view = variables(owed, reader, samples.name_of)
-        compiled.message(view, actions(owed, reader.id, _LINKS))
+        compiled.message(*view_of(owed, reader, samples.name_of, _LINKS))
 
 
 def _problem(file: str, source: str, error: Exception) -> Problem:

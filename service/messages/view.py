@@ -21,7 +21,7 @@ TOLD_MAX = 6
 _CLOSING_STEPS = frozenset({"~closed", "~moved", "~acknowledged"})
 
 # What a notification was, to somebody who has to pass it on.
-_MEANT_AS = {
+MEANT_AS = {
     "reminder": "a reminder",
     "missed": "the word that it was missed",
     "offer_help": "an offer of help",
@@ -34,6 +34,9 @@ _MEANT_AS = {
     "checkin_ask": "the question for a check-in",
     "checkin_missed": "the word that a check-in was missed",
     "acknowledged": "the word that somebody is on it",
+    "digest": "a digest",
+    "unroutable": "the word that somebody could not be told",
+    "policy_broken": "the word that a policy's condition fails",
 }
 
 _DEPTH_MAX = 5
@@ -56,6 +59,11 @@ def variables(owed: Owed, reader: Reader, name_of: NameOf) -> dict[str, object]:
         "policy": line(owed.policy),
         "step": line(owed.extra.get("step") or owed.step),
         "reasons": _reasons(owed, reader),
+        "stands_in_for": name(_text(owed.extra.get("stands_in_for"))),
+        "items": [],
+        "since": "",
+        "count": len(owed.parts) + _number(owed.extra.get("more")),
+        "more": _number(owed.extra.get("more")),
     }
 
 
@@ -189,7 +197,7 @@ def _meant(extra: Mapping[str, object], name: NameOf) -> dict[str, object]:
     titles, what = extra.get("titles"), _text(extra.get("template"))
     return {
         "meant_for": name(_text(extra.get("reader"))),
-        "meant_as": _MEANT_AS.get(what, "a message") if what else "",
+        "meant_as": MEANT_AS.get(what, "a message") if what else "",
         "by_channel": line(_text(extra.get("channel")), 120),
         "lost": _number(extra.get("count")),
         "lost_titles": [line(_text(title)) for title in titles if _text(title)]

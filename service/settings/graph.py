@@ -9,14 +9,19 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from service.core.calendar import Hours
 from service.core.directory import MANAGER_DEPTH_MAX, Directory, Person, Team
+from service.core.model import Absence
+from service.settings import absences
 from service.settings.calendars import Calendars
 from service.settings.document import Document, Path_
-from service.settings.people import DirectoryModel
+from service.settings.people import DirectoryModel, PersonModel
 from service.settings.problems import did_you_mean
 from service.settings.text import lookalike
+
+_LATER = ("quiet", "away")
 
 
 def build_graph(
@@ -30,7 +35,7 @@ def build_graph(
     _check_ids(document, model)
     _check_references(document, model, calendars.hours, channels)
     _check_managers(document, model)
-    _check_later(document, model)
+    _check_absences(document, model, zone)
     of_team = {team.id: team.calendar for team in model.teams if team.calendar}
     people = {
         person.id: Person(
@@ -44,6 +49,8 @@ def build_graph(
             or next((of_team[team] for team in person.teams if team in of_team), "default"),
             channels=tuple(person.channels),
             active=person.active,
+            quiet=person.quiet or "",
+            away=_absences(person, zone),
         )
         for person in model.people
     }
@@ -84,11 +91,18 @@ def compile_graph(pinned: bytes) -> Directory:
 
 
 def _plain(item: Person | Team) -> dict[str, object]:
-    return {name: getattr(item, name) for name in item.__struct_fields__}
+    """What came later is left out where there is none of it, so that the hash of older graphs stays what it was."""
+    plain = {name: getattr(item, name) for name in item.__struct_fields__}
+    if isinstance(item, Person):
+        plain["away"] = [absences.plain(one) for one in item.away]
+    return {name: value for name, value in plain.items() if value or name not in _LATER}
 
 
 def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    found = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    if "away" in found:
+        found["away"] = tuple(absences.compiled(one) for one in found["away"])
+    return found
 
 
 def _plain_hours(hours: Hours) -> dict[str, object]:
@@ -171,6 +185,9 @@ def _references(
                 yield (*here, key), name, people, "person"
         for number, team in enumerate(person.teams):
             yield (*here, "teams", number), team, teams, "team"
+        for number, gone in enumerate(person.away):
+            if gone.delegate is not None:
+                yield (*here, "away", number, "delegate"), gone.delegate, people, "person"
         if person.calendar is not None:
             yield (*here, "calendar"), person.calendar, calendars, "calendar"
     for index, unit in enumerate(model.teams):
@@ -215,11 +232,16 @@ def _chain(managers: Mapping[str, str | None], person: str) -> list[str]:
     return list(chain)
 
 
-def _check_later(document: Document, model: DirectoryModel) -> None:
+def _absences(person: PersonModel, zone: str) -> tuple[Absence, ...]:
+    home = ZoneInfo(person.time_zone or zone)
+    return tuple(absences.absence(one.from_, one.until, one.delegate or "", home) for one in person.away)
+
+
+def _check_absences(document: Document, model: DirectoryModel, zone: str) -> None:
     for index, person in enumerate(model.people):
-        if person.quiet is not None:
-            told = f"quiet hours come with a later version: `{person.id}` is told at any hour"
-            document.warn(("people", index, "quiet"), told)
-        if person.away:
-            told = f"absences come with a later version: `{person.id}` is told while away"
-            document.warn(("people", index, "away"), told)
+        for number, one in enumerate(_absences(person, zone)):
+            here: Path_ = ("people", index, "away", number)
+            if one.until is not None and one.until <= one.at:
+                document.error((*here, "until"), f"`{person.id}` is back before they leave")
+            if one.delegate == person.id:
+                document.error((*here, "delegate"), f"`{person.id}` cannot stand in for themselves")

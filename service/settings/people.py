@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from service.settings import absences
 from service.settings.check import Id, Line, Strict, wrong
 from service.settings.mail_address import BadAddress, normalise
 from service.settings.text import one_line
@@ -21,12 +22,16 @@ Name = Annotated[Line, AfterValidator(one_line)]
 Email = Annotated[str, AfterValidator(_email), Field(examples=["ana@example.com"])]
 
 
-class AwayModel(Strict):
-    """An absence and who stands in; comes with a later version."""
+When = Annotated[str, AfterValidator(absences.when), Field(examples=["2026-12-24", "2026-12-24T13:00+01:00"])]
+Quiet = Annotated[str, AfterValidator(absences.quiet), Field(examples=["20:00-08:00"])]
 
-    from_: str = Field(alias="from")
-    until: str
-    delegate: Id | None = None
+
+class AwayModel(Strict):
+    """An absence and who stands in."""
+
+    from_: When = Field(alias="from", description="The first day, or an instant with its offset.")
+    until: When = Field(description="The last day, or an instant with its offset.")
+    delegate: Id | None = Field(None, description="The id of who is asked instead.")
 
 
 class PersonModel(Strict):
@@ -45,8 +50,8 @@ class PersonModel(Strict):
     )
     calendar: str | None = Field(None, description="A calendar of calendars.yaml.")
     channels: list[str] = Field(["email"], description="In order of preference; the rest are fallbacks.")
-    quiet: str | None = Field(None, description="Quiet hours; come with a later version.")
-    away: list[AwayModel] = Field([], description="Absences; come with a later version.")
+    quiet: Quiet | None = Field(None, description="When only urgent messages come, by their own clock.")
+    away: list[AwayModel] = Field([], description="When they are not there, and who stands in.")
     active: StrictBool = Field(True, description="false: is told nothing, and stays in the history.")
 
 

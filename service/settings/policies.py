@@ -69,6 +69,7 @@ def compile_policy(pinned_json: bytes, content_hash: str) -> Policy:
         messages_max=model.limits.messages,
         mode=model.mode,
         file=pinned["file"],
+        quiet=model.quiet or "respect",
     )
 
 

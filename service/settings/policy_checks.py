@@ -49,8 +49,6 @@ def check_policy(document: Document, model: PolicyModel, around: Surroundings) -
         document.warn(
             ("policy",), f"`{model.policy}` has neither steps nor reactions: it tells nobody anything"
         )
-    if model.quiet is not None:
-        document.warn(("quiet",), "quiet hours come with a later version: people are told at any hour")
 
 
 def _check_ids(document: Document, model: PolicyModel) -> None:

@@ -171,7 +171,7 @@ class PolicyModel(Strict):
     late: Annotated[LateModel, BeforeValidator(_not_none)] = LateModel()
     limits: Annotated[LimitsModel, BeforeValidator(_not_none)] = LimitsModel()
     quiet: Literal["respect", "pass"] | None = Field(
-        None, description="Quiet hours; come with a later version."
+        None, description="pass: its notices go out in their reader's quiet hours, too."
     )
     mode: Annotated[Literal["live", "shadow"], BeforeValidator(_mode)] = "live"
 

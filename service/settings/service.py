@@ -161,6 +161,12 @@ class ServiceSettings(Strict):
     web: WebSettings = WebSettings()
     fallback_contact: str = Field("role:ops", description="Told when nobody else can be: any recipient.")
     time_zone: TimeZone = Field("UTC", description="Of people who have none.")
+    noise_budget: int = Field(
+        20,
+        ge=0,
+        le=1000,
+        description="Messages a person and day, but for urgent ones; the rest waits. 0: all of them.",
+    )
     api_keys: list[ApiKey] | None = Field(None, description="null is open, on loopback only.")
     signing_keys: (
         Annotated[list[Annotated[SecretStr, _long_enough(SIGNING_KEY_CHARS_MIN)]], BeforeValidator(_listed)]

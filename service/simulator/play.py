@@ -95,6 +95,7 @@ def world_of(settings: Settings) -> World:
         templates={},
         channels=frozenset(settings.channels),
         fallback_contact=settings.service.fallback_contact,
+        noise_budget=settings.service.noise_budget,
     )
 
 

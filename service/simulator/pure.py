@@ -16,10 +16,11 @@ from service.core.effects import Dead, Decision, Emit, Owed
 from service.core.envelope import SOURCE
 from service.core.events import EVENTS, TOPIC_OF_FAMILY, CheckinScheduled, Event, Timer
 from service.core.ids import split_subject
-from service.core.model import encode_state
+from service.core.model import Commitment, decode_state, encode_state
 from service.core.payload import read_payload
 from service.core.reasons import SPOKEN, Reason
 from service.core.roster import changes, is_series
+from service.core.still_owed import left_of, still_owed, subjects_of
 from service.simulator.silences import would_be
 
 # So many timers of one subject without an end are a loop in a policy or in the core; two years of hourly repeats are
@@ -113,11 +114,29 @@ class PureRun:
             silent = reason.code not in SPOKEN
             to = would_be(subject, reason, decision.state, self.world) if silent else ()
             self.whys.append(Why(self.now, subject, kind, reason, to))
-        self.sent += [Sent(self.now, owed) for owed in decision.owed]
+        for owed in decision.owed:
+            self._deliver(owed)
         self.dead += decision.dead
         for emit in decision.emits:
             self._publish(emit)
         return decision
+
+    def _deliver(self, owed: Owed) -> None:
+        """What has waited is sent as far as it is still true, as the delivery does."""
+        if owed.parts:
+            left = left_of(owed, {subject: self._commitment(subject) for subject in subjects_of(owed)})
+            self.whys += [Why(self.now, owed.subject, "delivery", reason) for reason in left.reasons]
+            if left.owed is not None:
+                self.sent.append(Sent(self.now, left.owed))
+        elif owed.asked_at and (untrue := still_owed(owed, self._commitment(owed.subject))):
+            self.whys.append(Why(self.now, owed.subject, "delivery", untrue))
+        else:
+            self.sent.append(Sent(self.now, owed))
+
+    def _commitment(self, subject: str) -> Commitment | None:
+        raw = self.states.get(subject)
+        state = decode_state(raw) if raw is not None else None
+        return state if isinstance(state, Commitment) else None
 
     def _publish(self, emit: Emit) -> None:
         applied_at = self._applied.get(emit.key)  # as the receiving shard does: an effect is applied once

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from service.settings.calendars import CalendarModel
 from service.settings.check import Id, Line, Strict
-from service.settings.people import AwayModel
+from service.settings.people import AwayModel, Quiet
 from service.settings.zones import TimeZone
 
 
@@ -36,7 +36,7 @@ class PersonGiven(Strict):
     time_zone: TimeZone | None = None
     calendar: str | None = None
     channels: list[str] | None = None
-    quiet: str | None = None
+    quiet: Quiet | None = None
     away: list[AwayModel] | None = None
     active: bool | None = None
 

@@ -49,6 +49,19 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "by": "dana",
         "reason": "on leave",
     },
+    "person.away": {
+        "person": "ana",
+        "from": "2026-12-21T08:00:00Z",
+        "until": "2027-01-04T08:00:00Z",
+        "delegate": "leo",
+    },
+    "person.back": {"person": "ana"},
+    "preferences.changed": {
+        "person": "ana",
+        "quiet": "20:00-08:00",
+        "channels": ["email"],
+        "noise_budget": 10,
+    },
     "commitment.acknowledged": {"subject_id": "c1", "by": "ana", "via": "web"},
     "commitment.snoozed": {"subject_id": "c1", "by": "ana", "until": "2026-11-30T08:00:00Z"},
     "commitment.help_requested": {

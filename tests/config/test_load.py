@@ -2,12 +2,14 @@
 
 import os
 import shutil
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
 
+from service.core.model import Absence
 from service.settings.channels import CaughtChannel, EmailChannel
+from service.settings.graph import compile_graph
 from service.settings.load import examine, load
 from service.settings.problems import ConfigError, Problem
 
@@ -98,16 +100,26 @@ def test_files_that_are_not_read_are_named(config: Path) -> None:
     assert warnings(config) == ["channel.yaml: is not read"]
 
 
-def test_what_has_no_effect_yet_is_warned_of(config: Path) -> None:
+def test_quiet_hours_and_absences_are_the_persons_own_wall_clock(config: Path) -> None:
     people = (config / "directory.yaml").read_text()
-    away = "away: [{from: 2026-12-01, until: 2026-12-05, delegate: leo}]"
+    away = "away: [{from: 2026-12-01, until: 2026-12-05, delegate: dana}]"
     people = people.replace("roles: [rep]}", f'roles: [rep], quiet: "20:00-08:00", {away}}}')
     (config / "directory.yaml").write_text(people)
 
-    said = warnings(config)
+    settings = load(config, {})
 
-    assert "directory.yaml: quiet hours come with a later version: `leo` is told at any hour" in said
-    assert "directory.yaml: absences come with a later version: `leo` is told while away" in said
+    assert settings.warnings == []
+    leo = settings.graph.people["leo"]
+    assert leo.quiet == "20:00-08:00"
+    whole_days = Absence(datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 6, tzinfo=UTC), "dana")
+    assert leo.away == (whole_days,)
+    assert compile_graph(settings.pinned_graph).people["leo"] == leo
+
+
+def test_a_graph_without_absences_has_the_hash_it_always_had(config: Path) -> None:
+    pinned = load(config, {}).pinned_graph
+    assert b"quiet" not in pinned
+    assert b"away" not in pinned
 
 
 def test_public_holidays_of_a_country_and_its_region_are_days_off(config: Path) -> None:

@@ -1,5 +1,8 @@
 """What somebody who wants to do harm writes into every field of an event."""
 
+from msgspec.structs import replace
+
+from service.core.effects import decode_owed, encode_effect
 from service.messages import samples
 from service.messages.samples import Sample
 
@@ -43,11 +46,12 @@ def sample(template: str) -> Sample:
     texts = {"reason": PROSE, "why": PROSE, "step": LINE, "by": "<i>mallory</i>", "asked_by": LINE}
     extra = {**usual.owed.extra, **texts}
     facts = {**usual.owed.facts, **FACTS, **(DEAL if "amount" in usual.owed.facts else {})}
-    owed = samples.owed(
-        template,
-        usual.owed.to,
-        facts=facts,
-        extra=extra,
-        reasons=(f"step {TITLE} of {LINE}: 1 day after",),
-    )
+    reasons = (f"step {TITLE} of {LINE}: 1 day after",)
+    parts = tuple(_hostile(raw, reasons) for raw in usual.owed.parts)
+    owed = samples.owed(template, usual.owed.to, facts=facts, extra=extra, reasons=reasons, parts=parts)
     return Sample(owed, usual.reader)
+
+
+def _hostile(raw: bytes, reasons: tuple[str, ...]) -> bytes:
+    part = decode_owed(raw)
+    return encode_effect(replace(part, facts={**part.facts, **FACTS}, reasons=reasons))

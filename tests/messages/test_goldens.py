@@ -17,6 +17,7 @@ SHIPPED = (
     "checkin_missed",
     "deal_stalled",
     "deal_won",
+    "digest",
     "escalated",
     "kept",
     "missed",

@@ -17,6 +17,8 @@ _MATCHES = {
     r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$": "1234.50",
     "^[A-Z]{3}$": "EUR",
     "^(low|normal|high)$": "high",
+    "^(none|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$": "20:00-08:00",
+    "^[A-Za-z0-9_-]{1,60}$": "email",
     "^(link|slack|web|cli|api)$": "link",
 }
 # Read, and no longer written.
@@ -64,7 +66,8 @@ def _value(kind: shapes.Type, name: str) -> Any:
 def plain(value: Any) -> Any:
     """A value as JSON has it, every struct by the names of its fields."""
     if isinstance(value, msgspec.Struct):
-        named = {one: getattr(value, one) for one in value.__struct_fields__}
+        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        named = {on_the_wire: getattr(value, one) for one, on_the_wire in names}
         return {one: plain(found) for one, found in named.items() if found is not msgspec.UNSET}
     if isinstance(value, dict):
         return {str(key): plain(found) for key, found in value.items()}

@@ -91,9 +91,15 @@ def _hold(draft: Draft, moment: Moment, run: Run, by: str) -> bool:
             )
             return False
     run.ack = Ack(by, draft.now, calendar.shifted(policy.acknowledge.for_, draft.now))
-    if by not in run.acked_by:
-        run.acked_by.append(by)
+    run.acked_by += [one for one in _together(draft, by) if one not in run.acked_by]
     return True
+
+
+def _together(draft: Draft, by: str) -> list[str]:
+    """Whoever has answered with `by`: the one they stand in for, or those who stand in for them."""
+    told = draft.state.told
+    meant = [one.stands_in_for for one in told if one.to == by and one.stands_in_for]
+    return [by, *meant, *(one.to for one in told if one.stands_in_for == by)]
 
 
 def _tell_who_acknowledged(draft: Draft, moment: Moment, by: str) -> None:

@@ -1,141 +1,127 @@
-"""The inbox: one recipient, person or channel. Today it passes requests on to deliveries, now; quiet hours, digests
-and the noise budget will be decided here, because only this subject knows what its reader has already been told.
+"""The inbox: one recipient, person or channel. It decides for each request: now, later, in the digest, to whoever
+stands in, or not, because …; only this subject knows what its reader has already been told.
+
+What a reader wants and when they are there is in `reader.py`, what waits in `waiting.py`, absence in `standing_in.py`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-import msgspec
-
-from service.core import unreached
-from service.core.directory import World
-from service.core.effects import Dead, Decision, Emit, Owed
+from service.core import reader, unreached
+from service.core.directory import Person, World
+from service.core.effects import Decision
 from service.core.events import DeliveryOutcome, Event, NotificationRequested, Timer
-from service.core.ids import delivery_key, split_subject
+from service.core.ids import split_subject
 from service.core.merge import remember
 from service.core.model import Inbox
-from service.core.reasons import Code, Reason
-
-# What a channel that nobody configured, or a person who prefers none, is reached by (and then caught).
-DEFAULT_CHANNEL = "email"
-
-_encode = msgspec.json.Encoder().encode
+from service.core.reader import Later
+from service.core.reasons import Code
+from service.core.rules import absence
+from service.core.standing_in import accepted, hand_on, waits_for_return
+from service.core.tray import Tray
+from service.core.waiting import forget_older, keep, tell_waiting
 
 
 def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
-    """Now, or not, because …; with the channels in the reader's order of preference."""
-    return _with_timer(_on_event(subject, state, event, world))
+    """What an event does to the inbox of its reader."""
+    tray = Tray(split_subject(subject)[1], state or Inbox(), world, event.received_at)
+    rule = _RULES.get(event.type)
+    if not remember(tray.inbox, event.source, event.id):
+        tray.because(Code.DUPLICATE, "this event was applied before")
+    elif rule is None or event.data is None:
+        tray.because(Code.UNMATCHED, f"no rule for {event.type} yet")
+    else:
+        rule(tray, event, event.data)
+    return tray.finish()
 
 
 def on_timer(inbox: Inbox, timer: Timer, world: World) -> Decision:
-    """What was lost on the way to this reader and is not told yet is told now."""
-    told = unreached.report_others(inbox, timer.fired_at, world)
-    reasons = tuple(why for _, why in told) or (Reason(Code.NOT_DUE, "nothing is due here"),)
-    return _with_timer(
-        Decision(inbox, None, emits=tuple(e for emits, _ in told for e in emits), reasons=reasons)
-    )
+    """What waits goes out; and what was lost on the way to this reader and is not told yet is told now."""
+    tray = Tray(split_subject(timer.subject)[1], inbox, world, timer.fired_at)
+    if inbox.waiting and inbox.digest_at is not None and inbox.digest_at <= tray.now:
+        tell_waiting(tray)
+    for emits, said in unreached.report_others(inbox, tray.now, world):
+        tray.emits += emits
+        tray.reasons.append(said)
+    if not tray.reasons:
+        tray.because(Code.NOT_DUE, "nothing is due here")
+    return tray.finish()
 
 
-def reckon(inbox: Inbox) -> Decision:
-    """As it is, with its timer."""
-    return _with_timer(Decision(inbox, None))
+def reckon(subject: str, inbox: Inbox, world: World, now: datetime) -> Decision:
+    """People or calendars are others now: what waits for a return that is off waits no longer than anything else."""
+    tray = Tray(split_subject(subject)[1], inbox, world, now)
+    if inbox.waiting and tray.person is not None:
+        at = reader.next_digest(inbox, tray.person, world, now)
+        if at is not None and (inbox.digest_at is None or at < inbox.digest_at):
+            inbox.digest_at = at
+    tray.because(Code.RECKONED, "people or calendars are others than before; its timer was set anew")
+    return tray.finish()
 
 
-def _with_timer(decision: Decision) -> Decision:
-    state = decision.state
-    due_at = unreached.next_due(state) if isinstance(state, Inbox) else None
-    return msgspec.structs.replace(decision, due_at=due_at)
+def _on_requested(tray: Tray, _: Event, request: NotificationRequested) -> None:
+    """Now, or later, or somebody else, or nobody: in the order in which it is found out."""
+    person = tray.person
+    if person is None and tray.to.startswith("channel:"):
+        tray.send(tray.owes(request))
+        return
+    if person is None or not person.active:
+        gone_for_good = "not in the directory" if person is None else "not active any more"
+        tray.unroutable(request, f"{tray.to} is {gone_for_good}")
+        return
+    gone = reader.absence(tray.inbox, person, tray.now)
+    if gone is not None and not waits_for_return(tray, request, gone):
+        hand_on(tray, request, gone)
+        return
+    accepted(tray, request)
+    later = None if request.urgency == "high" else _later(tray, person, request, is_away=gone is not None)
+    if later is not None:
+        keep(tray, request, later)
+        return
+    if tray.inbox.waiting:
+        forget_older(tray, request)
+    tray.send(tray.owes(request))
 
 
-def _on_event(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
-    inbox = state or Inbox()
-    if not remember(inbox, event.source, event.id):
-        return Decision(inbox, None, reasons=(Reason(Code.DUPLICATE, "this event was applied before"),))
-    to = split_subject(subject)[1]
-    match event.data:
-        case NotificationRequested() as request:
-            return _deliver(inbox, to, request, event.received_at, world)
-        case DeliveryOutcome() as outcome:
-            return _delivery_failed(inbox, to, event, outcome, world)
-        case _:
-            return Decision(state, None, reasons=(Reason(Code.UNMATCHED, f"no rule for {event.type} yet"),))
+def _later(tray: Tray, person: Person, request: NotificationRequested, *, is_away: bool) -> Later | None:
+    """Why not now, of a reader who is there or whom it waits for; None: now."""
+    inbox, world, now = tray.inbox, tray.world, tray.now
+    if is_away:
+        return Later(Code.AWAY, reader.free_from(inbox, person, world, now), "it came while you were away")
+    quiet = reader.quiet_of(inbox, person)
+    if quiet and request.quiet != "pass" and reader.in_quiet_until(inbox, person, world, now):
+        why = f"it waited for the end of your quiet hours ({quiet})"
+        return Later(Code.QUIET, reader.free_from(inbox, person, world, now), why)
+    if request.urgency == "low":
+        return Later(Code.LOW, reader.next_digest(inbox, person, world, now), "it is not urgent")
+    if reader.is_over_budget(inbox, world, now):
+        why = f"you had {reader.counted(inbox, now)} messages that day already"
+        return Later(Code.BUDGET, reader.next_digest(inbox, person, world, now), why)
+    return None
 
 
-def _deliver(inbox: Inbox, to: str, request: NotificationRequested, now: datetime, world: World) -> Decision:
-    person = world.directory.people.get(to)
-    if not to.startswith("channel:") and (person is None or not person.active):
-        why = f"{to} is not in the directory" if person is None else f"{to} is not active any more"
-        return _unroutable(inbox, request, now, world, why)
-    # An address that bounced is tried last, not never: nobody tells us when the directory was mended.
-    channels = sorted(_channels(to, world), key=lambda channel: channel in inbox.disabled)
-    channel, _, address = channels[0].partition(":")
-    owed = _owed(request, channel, address, tuple(channels[1:]), world)
-    inbox.sent += 1
-    reasons = [Reason(Code.DELIVER, f"now, by {channel}")]
-    reasons += [
-        Reason(Code.ADDRESS_DISABLED, f"{c} only after the others: {why}")
-        for c, why in inbox.disabled.items()
-    ]
-    return Decision(inbox, None, owed=(owed,), reasons=tuple(reasons))
-
-
-def _channels(to: str, world: World) -> tuple[str, ...]:
-    if to.startswith("channel:"):
-        return (to.removeprefix("channel:"),)
-    person = world.directory.people.get(to)
-    return (person.channels if person else ()) or (DEFAULT_CHANNEL,)
-
-
-def _owed(
-    request: NotificationRequested, channel: str, address: str, fallbacks: tuple[str, ...], world: World
-) -> Owed:
-    owed = Owed(
-        key="",
-        to=request.to,
-        channel=channel,
-        address=address,
-        fallbacks=fallbacks,
-        subject=request.subject,
-        policy=request.policy,
-        policy_hash=request.policy_hash,
-        step=request.step,
-        cycle=request.cycle,
-        round=request.round,
-        cause=request.cause,
-        kind=request.kind,
-        template=request.template,
-        template_hash=world.templates.get(request.template, ""),
-        urgency=request.urgency,
-        until=request.until,
-        decided_at=request.decided_at,
-        reasons=tuple(request.reasons),
-        facts=request.facts,
-        extra=request.extra,
-    )
-    return msgspec.structs.replace(owed, key=delivery_key(owed, channel))
-
-
-def _unroutable(
-    inbox: Inbox, request: NotificationRequested, now: datetime, world: World, why: str
-) -> Decision:
-    """Nobody is reached: the fallback contact is told instead, and a dead letter is kept."""
-    emits, said = unreached.report(inbox, request, "", why, now, world)
-    code = Code.FALLBACK_UNREACHED if said.code == Code.FALLBACK_UNREACHED else Code.UNROUTABLE
-    dead = Dead(code, why, _encode(request), now, "unroutable", request.subject)
-    return Decision(inbox, None, emits=emits, dead=(dead,), reasons=(Reason(Code.UNROUTABLE, why), said))
-
-
-def _delivery_failed(inbox: Inbox, to: str, event: Event, outcome: DeliveryOutcome, world: World) -> Decision:
+def _on_delivery(tray: Tray, event: Event, outcome: DeliveryOutcome) -> None:
     """A hard bounce puts the channel last in this reader's order; the delivery itself went on to the next one when it
     failed, or to the dead letters. Then the fallback contact is told."""
-    reasons = [Reason(Code.RECORDED, f"{event.type}: {outcome.reason}")]
-    emits: tuple[Emit, ...] = ()
+    inbox = tray.inbox
+    tray.because(Code.RECORDED, f"{event.type}: {outcome.reason}")
     if event.type == "delivery.bounced" and outcome.channel not in inbox.disabled:
         inbox.disabled[outcome.channel] = outcome.reason
-        reasons.append(
-            Reason(Code.ADDRESS_DISABLED, f"{to} is told by {outcome.channel} only after the others")
-        )
+        tray.because(Code.ADDRESS_DISABLED, f"{tray.to} is told by {outcome.channel} only after the others")
     if event.type == "delivery.dead" and outcome.lost is not None:
-        at = event.received_at
-        emits, said = unreached.report(inbox, outcome.lost, outcome.channel, outcome.reason, at, world)
-        reasons.append(said)
-    return Decision(inbox, None, emits=emits, reasons=tuple(reasons))
+        emits, said = unreached.report(
+            inbox, outcome.lost, outcome.channel, outcome.reason, tray.now, tray.world
+        )
+        tray.emits += emits
+        tray.reasons.append(said)
+
+
+_RULES: dict[str, Callable[[Tray, Event, Any], None]] = {
+    "notification.requested": _on_requested,
+    "delivery.dead": _on_delivery,
+    "delivery.bounced": _on_delivery,
+    "person.away": absence.on_away,
+    "person.back": absence.on_back,
+    "preferences.changed": absence.on_preferences,
+}
