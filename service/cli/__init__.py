@@ -15,6 +15,7 @@ from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
 from service.cli.explain import explain
 from service.cli.output import report
+from service.cli.people import people
 from service.cli.policy_tests import policy_tests
 from service.cli.run import run
 from service.cli.schema import schema
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "test": policy_tests,
     "simulate": simulate,
     "explain": explain,
+    "people": people,
     "doctor": doctor,
     "dead-letters": dead_letters,
     "config": config,
@@ -47,7 +49,6 @@ LATER = {
     "plan": "shows what a changed policy would do to what is open",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",
-    "people": "exports and erases what is kept about a person",
     "export": "writes what is stored to files",
     "archive": "keeps the decision log in monthly files",
     "audit": "verifies the chain of the audit log",
