@@ -175,6 +175,21 @@ class Answer(Data, frozen=True, kw_only=True):
     as_of: int | UnsetType = UNSET
 
 
+class PolicyMove(Struct, frozen=True, kw_only=True):
+    """One policy of a subject, from the version it runs under to another; "" is none: it begins, or it ends."""
+
+    policy: str  # its name
+    old: str = ""  # content hashes
+    new: str = ""
+
+
+class PolicyReplaced(Data, frozen=True, kw_only=True):
+    """Internal: `plan --apply` moves this open subject to what the configuration says now."""
+
+    subject_id: Id
+    moves: list[PolicyMove]
+
+
 class NotificationRequested(Data, frozen=True, kw_only=True):
     """Internal, on the inbox topic: a decision asks that `to` be told. All a message is later rendered from."""
 
@@ -254,6 +269,7 @@ EVENTS: dict[str, EventType] = {
     "commitment.snoozed": _ANSWER,
     "commitment.help_requested": _ANSWER,
     "commitment.recommitted": _ANSWER,
+    "policy.replaced": EventType("", "", PolicyReplaced, "subject_id"),
     "notification.requested": EventType("inbox", "inbox", NotificationRequested, "to"),
     "delivery.dead": EventType("inbox", "inbox", DeliveryOutcome, "to"),
     "delivery.bounced": EventType("inbox", "inbox", DeliveryOutcome, "to"),
@@ -261,7 +277,10 @@ EVENTS: dict[str, EventType] = {
 
 # Only the service itself may publish these; the door refuses them from outside.
 INTERNAL = frozenset(
-    {"notification.requested", "delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended"}
+    {
+        *("notification.requested", "delivery.dead", "delivery.bounced"),
+        *("checkin.scheduled", "checkin.ended", "policy.replaced"),
+    }
 )
 
 # Types of the contract whose family has no rules yet are routed by their first word, so that nothing is lost

@@ -59,6 +59,7 @@ class Code(StrEnum):
     EXPIRED = "expired"
     RESUMED = "resumed"
     RESCHEDULED = "rescheduled"
+    POLICY_REPLACED = "policy_replaced"
     REMOVED = "removed"
     NOT_DUE = "not_due"
     ROLLED_BACK = "rolled_back"

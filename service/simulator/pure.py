@@ -16,6 +16,7 @@ from service.core.effects import Dead, Decision, Emit, Owed
 from service.core.envelope import decode, encode_internal
 from service.core.events import CheckinScheduled, Event, Timer
 from service.core.model import encode_state
+from service.core.plan import plan, request
 from service.core.reasons import Reason
 from service.core.roster import changes, is_series
 
@@ -77,6 +78,13 @@ class PureRun:
         known = {subject: raw for subject, raw in self.states.items() if is_series(subject)}
         for emit in changes(wanted, known, self.now):
             self._publish(emit)
+
+    def apply_plan(self) -> None:
+        """What is open is moved to the world's policies now, as by `followthrough plan --apply`."""
+        found = [plan(subject, raw, self.world, self.now) for subject, raw in sorted(self.states.items())]
+        for planned in found:
+            if planned is not None:
+                self._publish(request(planned, self.now))
 
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""
