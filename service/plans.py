@@ -4,7 +4,7 @@ What changes is decided in core/plan.py; here it is only looked up and sent. Mus
 by its owner, when it reads the event.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,14 +20,18 @@ PUBLISHED_MAX = 500
 _NEVER_PLANNED = "inbox"  # has no policies, and is most of what there is
 
 
-async def find_plans(store: Store, worlds: Worlds, now: datetime) -> AsyncIterator[Plan]:
-    """Every open subject for which the world says something else than what it runs under, each once."""
+async def find_plans(
+    store: Store, worlds: Worlds, now: datetime, looked: Callable[[int], None] = lambda _: None
+) -> AsyncIterator[Plan]:
+    """Every open subject for which the world says something else than what it runs under, each once. `looked` is told
+    how many more subjects were looked at."""
     found: set[str] = set()
     async for page in store.subjects():
         by_shard: dict[Shard, list[str]] = {}
         for shard, subject in page:
             if shard.topic != _NEVER_PLANNED:
                 by_shard.setdefault(shard, []).append(subject)
+        looked(len(page))
         for shard, subjects in by_shard.items():
             for subject, raw in zip(subjects, await store.load(shard, subjects), strict=True):
                 planned = await _plan(subject, raw, worlds, now) if raw and subject not in found else None

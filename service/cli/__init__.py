@@ -16,6 +16,7 @@ from service.cli.exits import Exit, Failure
 from service.cli.explain import explain
 from service.cli.output import report
 from service.cli.people import people
+from service.cli.plan import plan
 from service.cli.policy_tests import policy_tests
 from service.cli.run import run
 from service.cli.schema import schema
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "simulate": simulate,
     "explain": explain,
     "people": people,
+    "plan": plan,
     "doctor": doctor,
     "dead-letters": dead_letters,
     "config": config,
@@ -46,7 +48,6 @@ LATER = {
     "demo": "shows a simulated quarter in 45 seconds",
     "init": "writes a configuration to begin with",
     "import": "takes in open commitments from a file, silently",
-    "plan": "shows what a changed policy would do to what is open",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",
     "export": "writes what is stored to files",

@@ -17,8 +17,8 @@ from service.core.events import TOPIC_OF_FAMILY, Event, PolicyReplaced
 from service.core.ids import effect_key, split_subject
 from service.core.model import Commitment, decode_state
 from service.core.recipients import resolve
-from service.core.replan import Place, places, wanted
-from service.core.timeline import fires_at, held_until, pending, told_after
+from service.core.replan import Place, first_left, places, wanted
+from service.core.timeline import fires_at, held_until, told_after
 
 _TYPE = "policy.replaced"
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -44,6 +44,7 @@ class Change(Struct, frozen=True):
     after: Next | None = None
     passed: tuple[str, ...] = ()
     is_silent: bool = False  # its `when` does not hold: it says nothing as long as that is so
+    is_put_off: bool = False  # a step of the old version is due at this moment, and comes first
 
 
 class Plan(Struct, frozen=True):
@@ -80,6 +81,7 @@ def plan(subject: str, stored: bytes, world: World, now: datetime) -> Plan | Non
             _next(after, will.get(move.policy)),
             _passed(was.get(move.policy), will.get(move.policy)),
             _is_silent(after, will.get(move.policy)),
+            _is_the_same(was.get(move.policy), will.get(move.policy)),
         )
         for move in moves
     )
@@ -111,10 +113,10 @@ def _event(subject: str, data: PolicyReplaced, now: datetime) -> Event:
 def _next(draft: Draft, place: Place | None) -> Next | None:
     if place is None or place.moment.at is None:
         return None
-    moment, run, policy = place
+    moment, run, _ = place
     calendar, told = draft.world.directory.calendar_of(draft.state.owner), told_after(draft.state, moment)
     ahead = []
-    for firing in pending(run, policy, moment, calendar):
+    for firing in first_left(place, calendar):
         at, held = fires_at(firing, run, moment, calendar), held_until(firing, run, moment, told)
         ahead.append((max(at, held) if held else at, firing))
     if not ahead:
@@ -124,9 +126,13 @@ def _next(draft: Draft, place: Place | None) -> Next | None:
     return Next(at, firing.step.id, firing.round, tuple(to))
 
 
+def _is_the_same(was: Place | None, will: Place | None) -> bool:
+    return was is not None and will is not None and was.run.policy == will.run.policy
+
+
 def _passed(was: Place | None, will: Place | None) -> tuple[str, ...]:
     """Ids of steps, each once, in the order of the timeline."""
-    if will is None or (was is not None and was.run.policy == will.run.policy):
+    if will is None or _is_the_same(was, will):
         return ()
     old = was.policy.firings if was else ()
     taken = {(f.step.id, f.round) for f in old if was and was.run.done >> f.bit & 1}

@@ -59,6 +59,13 @@ def places(draft: Draft) -> list[Place]:
     return [Place(moment, run, policy_of(draft, run)) for moment in moments for run in moment.runs]
 
 
+def first_left(place: Place, calendar: Calendar) -> list[Firing]:
+    """What may fire next: a round comes after the one before it."""
+    done = place.run.done
+    left = pending(place.run, place.policy, place.moment, calendar)
+    return [firing for firing in left if not firing.round or done >> (firing.bit - 1) & 1]
+
+
 def on_replaced(draft: Draft, data: PolicyReplaced) -> None:
     """Somebody who runs the service has seen what changes, and wants it."""
     if draft.state.status != "open":
@@ -190,7 +197,7 @@ def _count_from_now(draft: Draft, place: Place, base: datetime) -> None:
     calendar, told = _calendar(draft), told_after(draft.state, moment)
     ahead = [
         (fires_at(firing, run, moment, calendar), firing)
-        for firing in pending(run, policy, moment, calendar)
+        for firing in first_left(place, calendar)
         if not firing.is_before and held_until(firing, run, moment, told) is None
     ]
     due_at, following = min(ahead, key=lambda pair: pair[0], default=(draft.now, None))
