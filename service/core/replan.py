@@ -6,7 +6,7 @@ is called from now on lies below it; what is new and has passed is put on record
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from service.core.calendar import Calendar
@@ -206,6 +206,9 @@ def _count_from_now(draft: Draft, place: Place, base: datetime) -> None:
     at = draft.now + (_level(following, moment, calendar) - base)
     at = calendar.working(at) if following.is_business else at
     run.outage += later_by(following, run, moment, calendar, at)
+    # `16:00 on the day` comes at 16:00 of whatever day the moment counts for: hours alone may not move it.
+    while fires_at(following, run, moment, calendar) <= draft.now:
+        run.outage += timedelta(days=1)
     draft.because(
         Code.RESCHEDULED, f"{step_of(policy, following)} was overdue already; it is counted from now"
     )
