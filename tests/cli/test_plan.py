@@ -87,10 +87,7 @@ def test_a_plan_is_shown_and_then_done(shell: Shell, service: "subprocess.Popen[
     wait_for(lambda: decided(shell, "c1")[0] == "policy.replaced")
     assert shell("plan").code == 0
 
-
-def test_a_policy_that_is_gone_ends_and_another_begins_when_the_service_starts_again(
-    shell: Shell, service: "subprocess.Popen[str]"
-) -> None:
+    # A policy that is gone, another in its place; and nobody who would read the events now.
     service.terminate()
     assert service.wait(20) == 0
     only(shell, other={**NEW, "policy": "other"})
@@ -103,9 +100,3 @@ def test_a_policy_that_is_gone_ends_and_another_begins_when_the_service_starts_a
         ("other", False),
     ]
     assert shell("plan").code == 1  # the event waits in the log
-    again = shell.start("run")
-    wait_for(lambda: decided(shell, "c1")[:1] == ["policy.replaced"])
-    again.terminate()
-    again.communicate()
-    assert again.returncode == 0
-    assert shell("plan").code == 0
