@@ -30,8 +30,10 @@ from service.event_log import open_broker
 from service.messages.links import Links, load_or_make_keys
 from service.messages.render import render, render_plain
 from service.messages.templates import Templates
-from service.settings.load import Settings, load
+from service.reload import Reload, read
+from service.settings.model import Settings
 from service.settings.policies import compile_policy
+from service.settings.watch import look
 from service.store.clock import Clock
 from service.store.connect import connect
 from service.store.contract import Shard, Store, StoreDown
@@ -91,6 +93,7 @@ class App:
         self.metrics = Metrics()
         self.stop = asyncio.Event()
         self._ends = AsyncExitStack()
+        self.reload: Reload | None = None  # `serve` has one; without it the configuration stays what it is
         self._tend: Callable[[], Coroutine[None, None, object]] = asyncio.Event().wait  # for ever
 
     async def start(self, offset: timedelta = timedelta()) -> None:
@@ -105,7 +108,7 @@ class App:
             await self.fullness.look()
             self.broker = await self._ends.enter_async_context(open_broker(self.settings.service, self.store))
             self.links = Links(self._keys(), self.settings.service.web.public_url)
-            await self._pin()
+            await self._pin(self.settings, self.templates)
             self._wire()
             if self.role in ("all", "worker"):
                 await self._announce_cadences()
@@ -126,6 +129,7 @@ class App:
             delivery = group.create_task(self._deliver()) if self.role in ("all", "deliver") else None
             watching = group.create_task(self.fullness.watch())
             repeating = group.create_task(self._repeat_cadences()) if engine is not None else None
+            reloading = group.create_task(self.reload.watch()) if self.reload is not None else None
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
@@ -133,6 +137,8 @@ class App:
             if engine is not None:
                 engine.cancel()
             watching.cancel()
+            if reloading is not None:
+                reloading.cancel()
             if repeating is not None:
                 repeating.cancel()
             self.delivery.stop()
@@ -156,6 +162,17 @@ class App:
             await asyncio.sleep(ANNOUNCE_EVERY_S)
             with contextlib.suppress(StoreDown):
                 await self._announce_cadences()
+
+    async def replace(self, settings: Settings, templates: Templates) -> None:
+        """Another configuration is in force from now on, whole; what is open keeps its policies and its timers.
+
+        Raises StoreDown; then it is to be called again.
+        """
+        await self._pin(settings, templates)
+        self.settings, self.templates = settings, templates
+        self._worlds.replace(self._world())
+        if self.role in ("all", "worker"):
+            await self._announce_cadences()
 
     async def close(self) -> None:
         await self._ends.aclose()
@@ -182,17 +199,17 @@ class App:
             return [key.get_secret_value() for key in given]
         return load_or_make_keys(self.settings.service.data_dir / "signing.keys")
 
-    async def _pin(self) -> None:
+    async def _pin(self, settings: Settings, templates: Templates) -> None:
         """Keep what decisions of today refer to by hash, so that they can be explained and replayed for 400 days."""
-        for content_hash, raw in self.settings.pinned_policies.items():
+        for content_hash, raw in settings.pinned_policies.items():
             await self.store.put_pinned("policy", content_hash, raw)
-        await self.store.put_pinned("graph", self.settings.graph.hash, self.settings.pinned_graph)
-        for name, content_hash in self.templates.hashes.items():
-            await self.store.put_pinned("template", content_hash, self.templates.bundle(name))
+        await self.store.put_pinned("graph", settings.graph.hash, settings.pinned_graph)
+        for name, content_hash in templates.hashes.items():
+            await self.store.put_pinned("template", content_hash, templates.bundle(name))
 
-    def _wire(self) -> None:
-        settings, book = self.settings, self.settings.book
-        world = World(
+    def _world(self) -> World:
+        settings = self.settings
+        return World(
             settings.policies,
             settings.graph,
             dict(self.templates.hashes),
@@ -200,8 +217,11 @@ class App:
             settings.service.fallback_contact,
             settings.service.noise_budget,
         )
-        worlds = Worlds(world, self.store, compile_policy)
-        self.worker = self._worker(worlds)
+
+    def _wire(self) -> None:
+        settings = self.settings
+        self._worlds = Worlds(self._world(), self.store, compile_policy)
+        self.worker = self._worker(self._worlds)
         channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
         self._ends.push_async_callback(channels.close)
         self.delivery = DeliveryWorker(
@@ -210,7 +230,7 @@ class App:
             self.name.value,
             channels,
             clock=self.clock,
-            read=book.reader,
+            read=self._reader,
             render=self._render,
             shard_of=self._shard_of,
             metrics=self.metrics,
@@ -230,7 +250,7 @@ class App:
     def _worker(self, worlds: Worlds) -> "Worker | KafkaWorker":
         given = (
             *(self.store, self.broker, worlds, self.clock, self.metrics),
-            *(self.settings.book.id_of_email, self.fullness.is_full),
+            *(self._id_of_email, self.fullness.is_full),
         )
         if not self.settings.service.kafka_servers:
             return Worker(self.name, *given)
@@ -242,6 +262,13 @@ class App:
         return KafkaWorker(self.name.value, Access.of(self.settings.service), parts)
 
     # -- what the parts ask for -------------------------------------------------------------------------------------
+    # By way of `self.settings`, which a reload replaces.
+    def _reader(self, who: str) -> Reader:
+        return self.settings.book.reader(who)
+
+    def _id_of_email(self, email: str) -> str | None:
+        return self.settings.book.id_of_email(email)
+
     def _shard_of(self, subject: str) -> Shard:
         family, _ = split_subject(subject)
         return Shard(TOPIC_OF_FAMILY[family], self.broker.partition(subject))
@@ -263,14 +290,15 @@ class App:
     def readiness(self) -> Mapping[str, object]:
         """What the engine knows of itself; `reasons` says in plain words what keeps it from its work, `warnings` what
         soon may."""
+        said = [] if self.reload is None else list(self.reload.warnings)
         if self.role not in ("all", "worker"):
-            return {"reasons": [], "role": self.role, "worker": self.name.value}
+            return {"reasons": [], "warnings": said, "role": self.role, "worker": self.name.value}
         age = round(self.worker.age_s, 1)
         self.metrics.engine_age_seconds.set(age)
         reasons = list(self.worker.reasons)
         if age > STALLED_AFTER_S:
             reasons.append(f"the engine has not gone round for {age:.0f} s")
-        warnings: list[str] = []
+        warnings = said
         if told := self.fullness.sentence():
             (reasons if self.fullness.is_full() else warnings).append(told)
         role = "owner" if self.worker.is_owner else "standby"
@@ -293,8 +321,8 @@ async def serve(
     accepts_state_loss: bool = False,
 ) -> None:
     """The whole service until SIGINT or SIGTERM. Raises ConfigError or what the store says when it cannot start."""
-    templates = Templates.load(overrides=config_dir / "templates")
-    settings = load(config_dir, os.environ, templates.hashes)
+    seen = look(config_dir)
+    settings, templates = read(config_dir, os.environ)
     if role != "all" and not settings.service.signing_keys:
         raise NoSharedKey(
             "signing_keys are needed when roles run apart: one signs the links that another reads"
@@ -302,6 +330,7 @@ async def serve(
     data_dir = settings.service.data_dir
     held = HeldName(data_dir, name)
     app = App(settings, templates, held, role, accepts_state_loss=accepts_state_loss)
+    app.reload = Reload(config_dir, os.environ, settings, seen, app.replace, app.metrics)
     starting = asyncio.create_task(app.start())
 
     def stop() -> None:
@@ -312,6 +341,7 @@ async def serve(
         # Before anything is started, so that whatever is started is ended again.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload.now)
         await asyncio.wait([starting])
         if starting.cancelled():
             return

@@ -24,7 +24,7 @@ from service.suspects import Suspects
 from service.telemetry.faultpoint import fault_point
 from service.telemetry.logs import get_log
 from service.telemetry.metrics import Metrics
-from service.worlds import Worlds, policies_of
+from service.worlds import Worlds, policies_named, policies_of
 
 log = get_log()
 
@@ -96,6 +96,9 @@ class Owner:
             began = time.perf_counter()
             batch = Batch(self.shard.topic, self._worlds.current)
             await self._warm([i.event.subject for i in inputs if i.event and not i.forward])
+            moved = [i.event for i in inputs if i.event and i.event.type == "policy.replaced"]
+            if moved:
+                await self._worlds.ensure(set[str]().union(*map(policies_named, moved)))
             keys = [i.event.effect_key for i in inputs if i.event and i.event.effect_key]
             done = (
                 {

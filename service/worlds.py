@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from service.core.directory import World
+from service.core.events import Event, PolicyReplaced
 from service.core.model import Commitment, decode_state
 from service.core.policy import Policy, PolicyBook
 from service.store.contract import Store
@@ -30,6 +31,12 @@ def policies_of(raw: bytes) -> set[str]:
     return {run.policy for moment in state.moments.values() for run in moment.runs}
 
 
+def policies_named(event: Event) -> set[str]:
+    """The hashes of the policies that an event moves its subject to."""
+    data = event.data
+    return {move.new for move in data.moves if move.new} if isinstance(data, PolicyReplaced) else set()
+
+
 class Worlds:
     """`current` is what decisions look at; `ensure` makes older policies known to it."""
 
@@ -37,9 +44,11 @@ class Worlds:
         self.current, self._store, self._compile = world, store, compile_policy
 
     def replace(self, world: World) -> None:
-        """Take a new world; policies already fetched stay known, because subjects are still pinned to them."""
-        by_hash = self.current.policies.by_hash | world.policies.by_hash
-        self.current = msgspec.structs.replace(world, policies=PolicyBook(world.policies.live, by_hash))
+        """Take a new world; policies already fetched stay known, because subjects are still pinned to them. Old and new
+        world share what is known: a batch that has begun in the old one may still fetch a policy."""
+        known = self.current.policies.by_hash
+        known |= world.policies.by_hash
+        self.current = msgspec.structs.replace(world, policies=PolicyBook(world.policies.live, known))
 
     async def ensure(self, hashes: set[str]) -> None:
         """Have every policy of `hashes`. One that is lost from the store is replaced by its emptiness, loudly: its

@@ -15,6 +15,8 @@ from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
 from service.cli.explain import explain
 from service.cli.output import report
+from service.cli.people import people
+from service.cli.plan import plan
 from service.cli.policy_tests import policy_tests
 from service.cli.run import run
 from service.cli.schema import schema
@@ -31,6 +33,8 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "test": policy_tests,
     "simulate": simulate,
     "explain": explain,
+    "people": people,
+    "plan": plan,
     "doctor": doctor,
     "dead-letters": dead_letters,
     "config": config,
@@ -44,10 +48,8 @@ LATER = {
     "demo": "shows a simulated quarter in 45 seconds",
     "init": "writes a configuration to begin with",
     "import": "takes in open commitments from a file, silently",
-    "plan": "shows what a changed policy would do to what is open",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",
-    "people": "exports and erases what is kept about a person",
     "export": "writes what is stored to files",
     "archive": "keeps the decision log in monthly files",
     "audit": "verifies the chain of the audit log",

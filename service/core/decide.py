@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from service.core import replan
 from service.core.closing import tell_move
 from service.core.directory import World
 from service.core.draft import Draft
@@ -33,6 +34,7 @@ RULES: dict[str, Callable[[Draft, Any], None]] = {
     **checkins.RULES,
     **answers.RULES,
     **delegates.RULES,
+    **replan.RULES,
 }
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.

@@ -16,7 +16,7 @@ from service.core.ids import effect_key, notify_key
 from service.core.model import Commitment, Moment, Told, name_of, told_of
 from service.core.policy import Condition, ConditionFailed, Policy, Recipients
 from service.core.reasons import Code, Reason
-from service.core.recipients import resolve
+from service.core.recipients import is_of_teams, resolve
 from service.core.timeline import next_due
 from service.core.view import expression_view, facts
 
@@ -103,6 +103,13 @@ class Draft:
             self._tell_author(moment, policy, what, self.reasons[-1].text)
             return otherwise
 
+    def is_shadow(self, policy: Policy) -> bool:
+        """Whether what the policy decides is only put on record: always in shadow mode, and for a canary unless the
+        commitment is its teams'."""
+        if policy.mode == "live":
+            return False
+        return policy.mode == "shadow" or not is_of_teams(self.state, policy.teams, self.world.directory)
+
     # -- telling ------------------------------------------------------------------------------------------------
     def tell(self, notice: Notice) -> bool:
         """Tell one recipient, unless the policy keeps silent; a second notice to the same one joins the first: one
@@ -125,7 +132,7 @@ class Draft:
         self, moment: Moment, step: str, why: str, policy: Policy | None = None, round_: int = 0
     ) -> None:
         """Nobody is there: the fallback contact is told; with no fallback contact either, a dead letter says so."""
-        if policy is not None and policy.mode == "shadow":
+        if policy is not None and self.is_shadow(policy):
             self.because(Code.SHADOW, f"the fallback contact would have been told: {why}")
             return
         contact = Recipients((self.world.fallback_contact,))
@@ -146,7 +153,7 @@ class Draft:
     def _tell_author(self, moment: Moment, policy: Policy, what: str, why: str) -> None:
         """Whoever looks after the policies hears that a condition fails. The key names no commitment, so that the inbox
         takes it once a week for each condition, however many commitments meet it."""
-        if policy.mode == "shadow":
+        if self.is_shadow(policy):
             return
         contact = Recipients((self.world.fallback_contact,))
         for to in resolve(contact, self.state, self.world.directory):
@@ -168,7 +175,7 @@ class Draft:
         )
 
     def _goes_out(self, notice: Notice) -> bool:
-        if notice.policy and notice.policy.mode == "shadow":
+        if notice.policy and self.is_shadow(notice.policy):
             self.because(Code.SHADOW, f"{notice.to} would have been told: {notice.reasons[0]}")
             return False
         if notice.to.startswith("channel:") and notice.after and notice.visibility == "private":

@@ -201,6 +201,21 @@ class PreferencesChanged(Data, frozen=True, kw_only=True):
     noise_budget: Annotated[int, Meta(ge=0, le=1000)] | UnsetType | None = UNSET  # messages a day; 0: all
 
 
+class PolicyMove(Struct, frozen=True, kw_only=True):
+    """One policy of a subject, from the version it runs under to another; "" is none: it begins, or it ends."""
+
+    policy: str  # its name
+    old: str = ""  # content hashes
+    new: str = ""
+
+
+class PolicyReplaced(Data, frozen=True, kw_only=True):
+    """Internal: `plan --apply` moves this open subject to what the configuration says now."""
+
+    subject_id: Id
+    moves: list[PolicyMove]
+
+
 class NotificationRequested(Data, frozen=True, kw_only=True):
     """Internal, on the inbox topic: a decision asks that `to` be told. All a message is later rendered from."""
 
@@ -311,6 +326,7 @@ EVENTS: dict[str, EventType] = {
     "commitment.snoozed": _ANSWER,
     "commitment.help_requested": _ANSWER,
     "commitment.recommitted": _ANSWER,
+    "policy.replaced": EventType("", "", PolicyReplaced, "subject_id"),
     "person.away": _inbox(PersonAway, "person"),
     "person.back": _inbox(PersonBack, "person"),
     "preferences.changed": _inbox(PreferencesChanged, "person"),
@@ -325,7 +341,7 @@ EVENTS: dict[str, EventType] = {
 INTERNAL = frozenset(
     {
         *("notification.requested", "notification.delegated", "notification.unreachable"),
-        *("delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended"),
+        *("delivery.dead", "delivery.bounced", "checkin.scheduled", "checkin.ended", "policy.replaced"),
     }
 )
 

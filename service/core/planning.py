@@ -130,7 +130,7 @@ def tell_already_late(draft: Draft, moment: Moment) -> None:
             )
             if is_now and firing.step.notify.names == ("owner",):
                 run.done |= 1 << firing.bit
-    live = sorted((policy for policy in policies if policy.steps), key=lambda policy: policy.mode != "live")
+    live = sorted((policy for policy in policies if policy.steps), key=draft.is_shadow)
     if live and draft.tell(
         Notice(owner, "missed", "~already_late", moment, [text], live[0], until="acknowledged", after=True)
     ):

@@ -151,7 +151,8 @@ class Policy(Struct, frozen=True, cache_hash=True):
     snooze: Limited = Limited(At(days=3, text="3 days"), 2)
     skip_after: At = At(days=1, text="1 day")
     messages_max: int = 50
-    mode: str = "live"  # live | shadow
+    mode: str = "live"  # live | shadow | canary
+    teams: tuple[str, ...] = ()  # of a canary: for these it is live
     file: str = ""
     quiet: str = (
         "respect"  # respect | pass: whether its notices wait for the end of their reader's quiet hours

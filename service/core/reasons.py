@@ -67,6 +67,7 @@ class Code(StrEnum):
     RESUMED = "resumed"
     RESCHEDULED = "rescheduled"
     RECKONED = "reckoned"
+    POLICY_REPLACED = "policy_replaced"
     REMOVED = "removed"
     NOT_DUE = "not_due"
     ROLLED_BACK = "rolled_back"

@@ -1,5 +1,7 @@
 """Who: from the words of a policy to people and channels, by the directory as it is when the step fires."""
 
+from collections.abc import Collection
+
 from service.core.directory import MANAGER_DEPTH_MAX, Directory
 from service.core.model import Commitment
 from service.core.policy import Recipients
@@ -29,6 +31,15 @@ def manager_of(person: str, directory: Directory, avoid: frozenset[str] = frozen
         if at not in avoid and _is_reachable(at, directory):
             return at
     return ""
+
+
+def is_of_teams(state: Commitment, teams: Collection[str], directory: Directory) -> bool:
+    """Whether the commitment is one of these teams': by the team it names, else by any of its owner's. A name that a
+    sender made up is no team."""
+    if state.team in directory.teams:
+        return state.team in teams
+    owner = directory.people.get(state.owner)
+    return owner is not None and any(team in teams for team in owner.teams)
 
 
 def _is_reachable(to: str, directory: Directory) -> bool:

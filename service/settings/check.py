@@ -59,7 +59,7 @@ def _report(document: Document, model: type[BaseModel], at: Path_, error: dict[s
     kind, context = error["type"], error.get("ctx") or {}
     names = [part for part in path if isinstance(part, str)]
     name = f"`{names[-1]}`" if names else "the file"
-    if document.mark(path) in document.spoilt:
+    if document.is_spoilt(path):
         return
     if kind == "extra_forbidden":
         known = list(_keys_at(model, loc[:-1]))

@@ -27,6 +27,8 @@ class Document:
     shown_keys: frozenset[str] | None = None
     # Places where something is wrong already, so that what follows from it is not reported as well.
     spoilt: set[Mark] = field(default_factory=set)
+    # Top-level key -> the other file that its value was read from.
+    parts: dict[str | int, "Document"] = field(default_factory=dict)
 
     def error(
         self, path: Path_, message: str, hint: str = "", *, at_key: bool = False, shift: int | None = None
@@ -42,12 +44,19 @@ class Document:
         self.error(path, message, hint)
         self.spoilt.add(self.mark(path))
 
+    def is_spoilt(self, path: Path_) -> bool:
+        """Whether something at the place of `path` was reported that says all there is to say."""
+        owner = self.parts.get(path[0], self) if path else self
+        return owner.mark(path) in owner.spoilt
+
     def warn(self, path: Path_, message: str, hint: str = "", *, at_key: bool = False) -> None:
         self.report.warnings.append(self.problem(path, message, hint, at_key=at_key))
 
     def problem(
         self, path: Path_, message: str, hint: str = "", *, at_key: bool = False, shift: int | None = None
     ) -> Problem:
+        if path and path[0] in self.parts:
+            return self.parts[path[0]].problem(path, message, hint, at_key=at_key, shift=shift)
         for length in range(len(path), 0, -1):
             if path[:length] in self.elsewhere:
                 return Problem(self.elsewhere[path[:length]], 0, 0, message, hint)
@@ -68,6 +77,8 @@ class Document:
 
     def mark(self, path: Path_, *, at_key: bool = False) -> Mark:
         """Where `path` stands, or the nearest parent that does."""
+        if path and path[0] in self.parts:
+            return self.parts[path[0]].mark(path, at_key=at_key)
         first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
         while path:
             found = first.get(path) or second.get(path)

@@ -23,6 +23,7 @@ from service.settings.environment import expand, override, refuse_references
 from service.settings.graph import build_graph, pin_graph
 from service.settings.model import Settings
 from service.settings.people import DirectoryModel
+from service.settings.people_csv import people_file, put_people
 from service.settings.policies import compile_policy, pin
 from service.settings.policy_checks import Surroundings, check_policy, check_recipient
 from service.settings.policy_model import PolicyModel
@@ -122,6 +123,9 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
 
     people_document = folder.read("directory.yaml", optional=False)
     refuse_references(people_document)
+    people_path = people_file(people_document, folder.path)
+    if people_path is not None:
+        put_people(people_document, people_path)
     people = check(people_document, DirectoryModel) if people_document.data is not None else None
     if people is None:
         if not folder.report.errors:
@@ -156,6 +160,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         series=series,
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
+        people_file=people_path,
     )
 
 

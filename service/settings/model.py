@@ -1,6 +1,7 @@
 """What a loaded configuration is made of. `load.py` makes one; everybody else only reads it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from service.core.directory import Directory
 from service.core.events import CheckinScheduled
@@ -24,3 +25,4 @@ class Settings:
     series: tuple[CheckinScheduled, ...] = ()  # who is in which cadence
     pinned_policies: dict[str, bytes] = field(default_factory=dict)  # hash -> what to keep as policy:<hash>
     pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>
+    people_file: Path | None = None  # where the people stand, if not in directory.yaml itself

@@ -68,6 +68,7 @@ def compile_policy(pinned_json: bytes, content_hash: str) -> Policy:
         skip_after=durations.duration(model.late.skip_after),
         messages_max=model.limits.messages,
         mode=model.mode,
+        teams=tuple(model.teams or ()),
         file=pinned["file"],
         quiet=model.quiet or "respect",
     )

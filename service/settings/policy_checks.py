@@ -45,6 +45,7 @@ def check_policy(document: Document, model: PolicyModel, around: Surroundings) -
     if model.firings > FIRINGS_MAX:
         message = f"the steps fire {model.firings} times with their repeats, more than {FIRINGS_MAX}"
         document.error(("steps",), message, "repeat less often, or split the policy in two", at_key=True)
+    _check_canary(document, model, around)
     if not model.steps and not model.reactions:
         document.warn(
             ("policy",), f"`{model.policy}` has neither steps nor reactions: it tells nobody anything"
@@ -63,6 +64,19 @@ def _check_ids(document: Document, model: PolicyModel) -> None:
             document.error(
                 (*path, "id"), f"`{name}` is written twice, first in line {line}", "give each its own id"
             )
+
+
+def _check_canary(document: Document, model: PolicyModel, around: Surroundings) -> None:
+    if model.mode == "canary" and not model.teams:
+        hint = "write them as in `teams: [east]`; `mode: shadow` sends nothing to anybody"
+        document.error(("mode",), "a canary needs the teams it is live for", hint)
+    elif model.mode != "canary" and model.teams is not None:
+        message = f"`teams` is read with `mode: canary` only, and this policy is {model.mode}"
+        document.error(("teams",), message, "add `mode: canary`, or leave it out", at_key=True)
+    for index, team in enumerate(model.teams or ()):
+        if team not in around.graph.teams:
+            hint = did_you_mean(team, around.graph.teams)
+            document.error(("teams", index), f"there is no team `{team}`", hint)
 
 
 def _check_step(document: Document, path: Path_, step: StepModel, family: str, around: Surroundings) -> None:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StrictInt, ValidationInfo, model_va
 
 from service.core.policy import FIRINGS_MAX
 from service.settings import durations
-from service.settings.check import Line, Strict, shown, wrong
+from service.settings.check import Id, Line, Strict, shown, wrong
 from service.settings.problems import did_you_mean
 from service.settings.recipients import Notify
 
@@ -41,14 +41,6 @@ def _moment(value: object, info: ValidationInfo) -> object:
     known = MOMENTS.get(str(family), ())
     if known and value not in known:
         raise wrong(f"a {family} has no moment `{str(value)[:40]}`", did_you_mean(value, known))
-    return value
-
-
-def _mode(value: object) -> object:
-    if value == "canary":
-        raise wrong(
-            "`mode: canary` comes with a later version", "write `mode: shadow` to decide without sending"
-        )
     return value
 
 
@@ -173,7 +165,10 @@ class PolicyModel(Strict):
     quiet: Literal["respect", "pass"] | None = Field(
         None, description="pass: its notices go out in their reader's quiet hours, too."
     )
-    mode: Annotated[Literal["live", "shadow"], BeforeValidator(_mode)] = "live"
+    mode: Literal["live", "shadow", "canary"] = Field(
+        "live", description="shadow: decides and sends nothing. canary: so for all but its `teams`."
+    )
+    teams: list[Id] | None = Field(None, description="With `mode: canary`: the teams it is live for.")
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,18 @@ def _schema(name: str) -> dict[str, Any]:
     plain = _MODELS[name].model_json_schema()
     if name in _MAY_USE_THE_ENVIRONMENT:
         plain = _with_files(plain)
+    if name == "directory":
+        plain["properties"]["people"] = _or_a_table(plain["properties"]["people"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain}
+
+
+def _or_a_table(people: dict[str, Any]) -> dict[str, Any]:
+    """`people_csv.py` puts the people of the file where its name stands, before the model is asked."""
+    file = {
+        "type": "string",
+        "description": "A CSV file with a header of a person's fields, beside this one.",
+    }
+    return {"anyOf": [people, {**file, "examples": ["people.csv"]}]}
 
 
 def _with_files(node: Any) -> Any:

@@ -39,6 +39,9 @@ class Stage(Protocol):
     async def replace(self, settings: Settings) -> None:
         """The configuration is another one from now on."""
 
+    async def apply_plan(self) -> None:
+        """What is open follows the configuration from now on, as after `followthrough plan --apply`."""
+
     async def story(self) -> Story:
         """All that has happened."""
 
@@ -66,6 +69,9 @@ class PureStage:
         world.policies.by_hash.update(self.run.world.policies.by_hash)
         self.run.world = world
         self.run.schedule(settings.series)
+
+    async def apply_plan(self) -> None:
+        self.run.apply_plan()
 
     async def story(self) -> Story:
         messages = [
@@ -130,6 +136,8 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Happening]) -> S
         elif happening.is_change:
             changes.append(happening)
             await stage.replace(_settings(scenario, changes))
+            if happening.is_applied:
+                await stage.apply_plan()
         elif happening.event:
             await stage.give(happening.event)
     await stage.run_until(scenario.until or THE_END)

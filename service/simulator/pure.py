@@ -18,6 +18,7 @@ from service.core.events import EVENTS, TOPIC_OF_FAMILY, CheckinScheduled, Event
 from service.core.ids import split_subject
 from service.core.model import Commitment, decode_state, encode_state
 from service.core.payload import read_payload
+from service.core.plan import plan, request
 from service.core.reasons import SPOKEN, Reason
 from service.core.roster import changes, is_series
 from service.core.still_owed import left_of, still_owed, subjects_of
@@ -82,6 +83,13 @@ class PureRun:
         known = {subject: raw for subject, raw in self.states.items() if is_series(subject)}
         for emit in changes(wanted, known, self.now):
             self._publish(emit)
+
+    def apply_plan(self) -> None:
+        """What is open is moved to the world's policies now, as by `followthrough plan --apply`."""
+        found = [plan(subject, raw, self.world, self.now) for subject, raw in sorted(self.states.items())]
+        for planned in found:
+            if planned is not None:
+                self._publish(request(planned, self.now))
 
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""

@@ -5,7 +5,7 @@ the service. The format is `scenario_model.py`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,17 +31,19 @@ FALLBACK_ROLE = "ops"  # whoever is told when nobody else can be; there is one i
 
 @dataclass(frozen=True)
 class Happening:
-    """At `at`: one event arrives, or nothing runs until `down_until`, or people or cadences are others from now on."""
+    """At `at`: one event arrives, or nothing runs until `down_until`, or the configuration is another from now on."""
 
     at: datetime
     event: dict[str, object] | None = None
     down_until: datetime | None = None
     people: Mapping[str, Mapping[str, object]] | None = None
     cadences: Mapping[str, Mapping[str, object]] | None = None
+    policies: Sequence[str | dict[str, Any]] | None = None
+    is_applied: bool = False  # what is open follows the new policies at once
 
     @property
     def is_change(self) -> bool:
-        return self.people is not None or self.cadences is not None
+        return (self.people, self.cadences, self.policies) != (None, None, None)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Scenario:
         """The scenario's world as a configuration folder; `changes` are what became different later, in order."""
         people = {name: _given(person) for name, person in self.given.people.items()}
         cadences: Mapping[str, Mapping[str, object]] = self.given.cadences
+        policies: Sequence[str | dict[str, Any]] = _policies(self.given)
         for change in changes:
+            policies = policies if change.policies is None else change.policies
             cadences = cadences if change.cadences is None else change.cadences
             for changed_id, changed in (change.people or {}).items():
                 people[changed_id] = {**people.get(changed_id, {}), **changed}
@@ -95,11 +99,11 @@ class Scenario:
         }
         for file, content in files.items():
             (folder / file).write_text(json.dumps(content, indent=1))
-        self._write_policies(folder / "policies")
+        self._write_policies(folder / "policies", policies)
 
-    def _write_policies(self, folder: Path) -> None:
+    def _write_policies(self, folder: Path, policies: Sequence[str | dict[str, Any]]) -> None:
         folder.mkdir(exist_ok=True)
-        for index, policy in enumerate(_policies(self.given)):
+        for index, policy in enumerate(policies):
             if isinstance(policy, str):
                 found = _policy_file(policy, self.policy_folders)
                 assert found is not None, "reading the scenario has checked it"
@@ -135,9 +139,8 @@ def _scenario(document: Document, index: int, folders: tuple[Path, ...]) -> Scen
         document.error((index, "given", "now"), str(error), error.hint)
         return None
     times = _Times(document, index, now, zone)
-    for number, policy in enumerate(_policies(model.given)):
-        if isinstance(policy, str) and _policy_file(policy, folders) is None:
-            path: Path_ = ("given", "policy") if model.given.policy else ("given", "policies", number)
+    for path, policy in _named_policies(model):
+        if _policy_file(policy, folders) is None:
             document.error((index, *path), f"there is no policy `{policy}`", "name a file of policies/")
     return Scenario(
         promise=model.promise,
@@ -204,16 +207,19 @@ class _Times:
     def happening(self, number: int, entry: Entry) -> Happening:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
-        if [entry.event, entry.outage, entry.people, entry.cadences].count(None) != 3:
-            self._document.error(
-                (self._index, *path), "an entry is one event, one outage, one change of people or of cadences"
-            )
+        if [entry.event, entry.outage, entry.people, entry.cadences, entry.policies].count(None) != 4:
+            kinds = "one event, one outage, one change of people, of cadences or of policies"
+            self._document.error((self._index, *path), f"an entry is {kinds}")
+        if entry.apply and entry.policies is None:
+            self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
         if entry.outage is not None:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
         if entry.people is not None:
             return Happening(at, people={name: _given(person) for name, person in entry.people.items()})
         if entry.cadences is not None:
             return Happening(at, cadences=entry.cadences)
+        if entry.policies is not None:
+            return Happening(at, policies=entry.policies, is_applied=entry.apply)
         return Happening(at, event=self._event(number, entry, at))
 
     def _down_until(self, path: Path_, at: datetime, text: str) -> datetime:
@@ -284,6 +290,17 @@ def _list(value: object) -> list[object]:
 
 def _policies(given: Given) -> list[str | dict[str, Any]]:
     return [*([given.policy] if given.policy is not None else []), *given.policies]
+
+
+def _named_policies(model: ScenarioModel) -> Iterator[tuple[Path_, str]]:
+    """Every policy that is named and not written out, and where."""
+    of_given = ("given", "policy") if model.given.policy else ("given", "policies")
+    lists: list[tuple[Path_, Sequence[str | dict[str, Any]]]] = [(of_given, _policies(model.given))]
+    lists += [(("when", number, "policies"), entry.policies or ()) for number, entry in enumerate(model.when)]
+    for path, policies in lists:
+        for number, policy in enumerate(policies):
+            if isinstance(policy, str):
+                yield (path if path[-1] == "policy" else (*path, number)), policy
 
 
 def _policy_file(name: str, folders: Sequence[Path]) -> Path | None:

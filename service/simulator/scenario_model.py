@@ -64,7 +64,7 @@ class Given(Strict):
 
 
 class Entry(Strict):
-    """Something that happens: an event with its data, an outage, or a change of people or of cadences."""
+    """Something that happens: an event with its data, an outage, or a change of people, cadences or policies."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -73,6 +73,8 @@ class Entry(Strict):
     outage: str | None = Field(None, description="For so long nothing runs; events wait.")
     people: People | None = None
     cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")
+    policies: list[str | dict[str, Any]] | None = Field(None, description="All of them, from now on.")
+    apply: bool = Field(False, description="With policies: also for what is open, as by `plan --apply`.")
     id: str | None = None
     source: str = "scenario"
     time: Moment | None = None

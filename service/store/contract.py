@@ -4,6 +4,7 @@ A store moves bytes and numbers; it knows no policy and no message. `redis.py` i
 for pure tests and simulation. Every key is on one page, `keys.py`; the atomic commit is `commit.lua`.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -194,6 +195,10 @@ class Store(Protocol):
     # -- reading ----------------------------------------------------------------------------------------------
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         """Decisions of a shard in order."""
+
+    def subjects(self) -> AsyncIterator[list[tuple[Shard, str]]]:
+        """Every subject with a state, in no order, a page at a time: for commands, never for the hot path. What has a
+        state all the while is found, perhaps twice; what comes or goes meanwhile may be found or not."""
 
     async def recent_log(self, shard: Shard, count: int) -> list[Logged]:
         """The newest decisions, newest first."""

@@ -40,7 +40,7 @@ KEYS = (
     Row("{s}:epoch", "string", "none", "acquire.lua", "commit.lua"),
     Row("{s}:off", "hash", "none", "commit.lua", "acquire.lua, commit.lua, trim"),
     Row("{s}:meta", "hash", "none", "acquire.lua, commit.lua, alone.lua", "commit.lua, settle.lua"),
-    Row("{s}:c:<subject>", "string", "none", "commit.lua", "engine: load"),
+    Row("{s}:c:<subject>", "string", "none", "commit.lua", "engine: load, plan: subjects"),
     Row("{s}:due", "zset", "none", "commit.lua", "engine: due"),
     Row("{s}:emit", "stream", "none: trimmed once published", "commit.lua, settle.lua", "owner: emits"),
     Row("{s}:seen", "zset", "none: trimmed in the commit, 7 days", "commit.lua", "engine: applied"),
@@ -100,6 +100,16 @@ class Keys:
     def pinned(self, kind: str, content_hash: str) -> str:
         assert kind in PINNED_KINDS, kind
         return f"{self.prefix}:{kind}:{content_hash}"
+
+    @property
+    def any_state(self) -> str:
+        """The pattern of every subject's state, as SCAN takes it."""
+        return f"{self.prefix}:{{*}}:c:*"
+
+    def place_of(self, key: str) -> tuple[Shard, str] | None:
+        """The shard and the subject whose state is under `key`."""
+        found = re.fullmatch(rf"{re.escape(self.prefix)}:\{{([a-z._-]+)\.(\d+)\}}:c:(.+)", key, re.DOTALL)
+        return (Shard(found[1], int(found[2])), found[3]) if found else None
 
     @cached_property
     def caught(self) -> str:

@@ -7,7 +7,7 @@ every method is atomic.
 import asyncio
 import copy
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -262,6 +262,10 @@ class MemoryStore:
     # -- reading -----------------------------------------------------------------------------------------
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         return [Logged(at, *entry) for at, entry in islice(self._shelf(shard).log.after(after), count)]
+
+    async def subjects(self) -> AsyncIterator[list[tuple[Shard, str]]]:
+        for shard, shelf in list(self._room.shelves.items()):
+            yield [(shard, subject) for subject in shelf.states]
 
     async def recent_log(self, shard: Shard, count: int) -> list[Logged]:
         return [Logged(at, *entry) for at, entry in islice(self._shelf(shard).log.newest(), count)]

@@ -5,7 +5,7 @@ The keys are in `keys.py`, the atomic commit in `commit.lua`, the outbox in `out
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,9 @@ _RESEND_AFTER_S = (0.02, 0.2, 1.0)
 
 # Of a long list, so many entries at a time.
 _PAGE = 200
+
+# Keys the server looks at in one step of a scan: a millisecond of it.
+_SCAN_COUNT = 1_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -196,6 +199,15 @@ class RedisStore:
     async def log(self, shard: Shard, after: str = "0", count: int = 500) -> list[Logged]:
         key = self._keys.of(shard).log
         return _logged(await self._wire.call("XRANGE", key, f"({after}", "+", "COUNT", count))
+
+    async def subjects(self) -> AsyncIterator[list[tuple[Shard, str]]]:
+        cursor: bytes | str = "0"
+        while True:
+            pattern, count = self._keys.any_state, _SCAN_COUNT
+            cursor, found = await self._wire.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+            yield [place for key in found if (place := self._keys.place_of(key.decode())) is not None]
+            if cursor in (b"0", "0"):
+                return
 
     async def recent_log(self, shard: Shard, count: int) -> list[Logged]:
         return _logged(await self._wire.call("XREVRANGE", self._keys.of(shard).log, "+", "-", "COUNT", count))

@@ -17,6 +17,9 @@ LOG_EVENTS: dict[str, str] = {
     # life of the process
     "stopping": "a stop was asked for; work in hand is finished first",
     "stopped": "everything is stored, nothing of ours is left running",
+    "reloaded": "a changed configuration is in force; what is open keeps its policies",
+    "reload_refused": "a changed configuration is wrong (the line says where); the old one stays in force",
+    "restart_needed": "what has changed was used to open something, and takes effect after a restart",
     # store and shards
     "store_started": "the embedded store was launched by this process",
     "store_down": "the store cannot be reached or refuses to write; nothing is acknowledged meanwhile",

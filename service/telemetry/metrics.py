@@ -75,6 +75,9 @@ TABLE = (
     Row("template_fallbacks", Counter, ("template",), "Messages in built-in plain text: the template broke."),
     Row("dead_letters", Counter, ("kind",), "Given up, kept with a reason: event, delivery or unroutable."),
     # the rest
+    Row(
+        "reloads", Counter, ("outcome",), "Changed configurations: applied, or refused with the old in force."
+    ),
     Row("answers", Counter, ("action", "via"), "What people answered to a message, by action and way."),
     Row(
         "store_memory_ratio",
@@ -111,6 +114,7 @@ class Metrics:
     breaker_open: Gauge
     template_fallbacks: Counter
     dead_letters: Counter
+    reloads: Counter
     answers: Counter
     store_memory_ratio: Gauge
 

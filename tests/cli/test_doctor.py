@@ -313,16 +313,22 @@ def test_a_service_that_is_ready_tells_its_warnings(shell: Shell) -> None:
     told = {
         "status": "live",
         "reasons": [],
-        "warnings": ["the store's memory is 80 % full"],
+        "warnings": [
+            "the store's memory is 80 % full",
+            "channels.yaml has changed: it needs a restart to take effect",
+            "the changed configuration is refused, the old one is in force: config/directory.yaml:3:1: …",
+        ],
         "role": "owner",
     }
     with pretender(shell.port, (202, {}), live=told):
         answer = shell("doctor", "--json")
 
-    found = [(f["state"], f["text"]) for f in answer.json["sections"]["Service"]]
+    found = [(f["state"], f["text"], f["fix"]) for f in answer.json["sections"]["Service"]]
     assert found == [
-        ("fine", f"ready at 127.0.0.1:{shell.port}, as owner"),
-        ("look", "the store's memory is 80 % full"),
+        ("fine", f"ready at 127.0.0.1:{shell.port}, as owner", ""),
+        ("look", told["warnings"][0], "make room before it is full: see Store below"),
+        ("look", told["warnings"][1], "restart the service when it suits you"),
+        ("look", told["warnings"][2], "mend it: the service takes it in by itself"),
     ]
 
 

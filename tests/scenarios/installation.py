@@ -17,8 +17,12 @@ from service.app import App
 from service.consumers.names import HeldName
 from service.consumers.worker import Worker
 from service.messages.templates import Templates
+from service.plans import apply_plans, find_plans
 from service.settings.model import Settings
+from service.settings.policies import compile_policy
+from service.simulator.play import world_of
 from service.store.contract import Store
+from service.worlds import Worlds
 
 NAME = "scenario"
 
@@ -100,6 +104,14 @@ class Installation:
         assert self._app is not None
         assert isinstance(self._app.worker, Worker)
         self._app.worker.wake()
+
+    async def apply_plan(self) -> None:
+        """As the command does it: what is open is looked up, and moved by events in the log."""
+        app = self._app
+        assert app is not None, "the installation is not open"
+        now, worlds = await app.clock.now(), Worlds(world_of(self.settings), app.store, compile_policy)
+        plans = [planned async for planned in find_plans(app.store, worlds, now)]
+        await apply_plans(plans, app.broker, now)
 
     async def post(self, event: Mapping[str, object]) -> None:
         """One structured CloudEvent through the door, which must take it."""

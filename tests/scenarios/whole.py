@@ -7,7 +7,7 @@ event log: a depth on another one brings its own installation and its own look a
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,14 +75,17 @@ class WholeStage:
         await self._installation.move_clock(self._now)
 
     async def give(self, event: Mapping[str, object]) -> None:
-        await self._begin(event)
+        await self._begin(lambda: self._installation.post(event))
 
-    async def _begin(self, event: Mapping[str, object] | None = None) -> None:
+    async def apply_plan(self) -> None:
+        await self._begin(self._installation.apply_plan)
+
+    async def _begin(self, give: Callable[[], Awaitable[None]] | None = None) -> None:
         """What is in the log from now on is read, unless a timer is due as well."""
         due = (await self._unfinished.look()).next_due
         await self._installation.open()
-        if event is not None:
-            await self._installation.post(event)
+        if give is not None:
+            await give()
         if due is None or due > self._now:
             await self._installation.work()
             await self._finish()

@@ -33,5 +33,13 @@ def running(settings: "Settings", given: "Path | None") -> list[Finding]:
         return [bad(f"not ready: {reason}", "look into its log", is_down=True) for reason in reasons]
     return [
         fine(f"ready at {web.listen}, as {told.get('role', 'a worker')}"),
-        *(look(warning, "make room before it is full: see Store below") for warning in warnings),
+        *(look(warning, _fix(warning)) for warning in warnings),
     ]
+
+
+def _fix(warning: str) -> str:
+    if "configuration is refused" in warning:
+        return "mend it: the service takes it in by itself"
+    if "restart" in warning:
+        return "restart the service when it suits you"
+    return "" if "configuration" in warning else "make room before it is full: see Store below"
