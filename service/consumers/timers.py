@@ -6,9 +6,10 @@ that makes it untrue may still lie in the queue. The barrier below is that posit
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from service.engine import Fenced, Gap, Owner
 from service.store.clock import Clock, to_ms
@@ -124,22 +125,22 @@ class Timers:
         due = [one for one in self._owners if one.next_due_ms is not None and one.next_due_ms <= now_ms]
         if any(owner.suspects.timers for owner in due):
             for owner in due:
-                await self._unless_lost(owner, self._fire(owner, now))
+                await self._unless_lost(owner, partial(self._fire, owner, now))
             return
-        fires = [self._unless_lost(owner, self._fire(owner, now)) for owner in due]
-        fires += [self._unless_lost(one, one.reckon(now)) for one in self._owners if one.needs_reckoning]
+        fires = [self._unless_lost(owner, partial(self._fire, owner, now)) for owner in due]
+        fires += [
+            self._unless_lost(one, partial(one.reckon, now)) for one in self._owners if one.needs_reckoning
+        ]
         # All of them come to an end before the next look, whatever one of them raises.
         for result in await asyncio.gather(*fires, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
-    async def _unless_lost(self, owner: Owner, work: Coroutine[None, None, None]) -> None:
+    async def _unless_lost(self, owner: Owner, work: Callable[[], Awaitable[None]]) -> None:
         """One shard's trouble is not the others'."""
         try:
             if owner in self._owners:
-                await work
-            else:
-                work.close()
+                await work()
         except Gap as gap:
             log.warning("rolled_back", shard=str(owner.shard), error=str(gap))
         except StoreDown as error:

@@ -196,7 +196,7 @@ def _to_come(state: Commitment, person: str, at: datetime, versions: Versions) -
 
 
 def _mode(one: Ahead) -> str:
-    return f"({one.policy.mode} only) " if one.policy.mode == "shadow" else ""
+    return "" if one.policy.mode == "live" else f"({one.policy.mode}) "
 
 
 def _told_later(record: Record, person: str, at: datetime, versions: Versions) -> Iterator[Because]:

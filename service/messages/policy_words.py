@@ -38,7 +38,7 @@ def words(model: PolicyModel, named: Namer = str) -> Words:
     return Words(
         title=model.title or model.policy,
         name=model.policy,
-        about=tuple(_about(model)),
+        about=tuple(_about(model, named)),
         steps=tuple(Said(step.id, _step(model, step, named)) for step in steps),
         reactions=tuple(Said(one.id, _reaction(model, one, named)) for one in model.reactions),
         rules=tuple(_rules(model)),
@@ -60,7 +60,7 @@ def in_order(model: PolicyModel) -> list[StepModel]:
 
 
 # -- what it is about --------------------------------------------------------------------------------------------------
-def _about(model: PolicyModel) -> Iterator[str]:
+def _about(model: PolicyModel, named: Namer) -> Iterator[str]:
     noun = saying.NOUNS[model.for_]
     only_reacts_to_it = not model.steps and model.moment == "close"
     watched = "" if only_reacts_to_it else saying.WATCHED[model.moment]
@@ -71,6 +71,9 @@ def _about(model: PolicyModel) -> Iterator[str]:
         yield f"This is about {watched}every {noun} for which `{model.when}`.{again}"
     if model.mode == "shadow":
         yield "It is only tried out: everything is decided and recorded, and nothing is sent."
+    elif model.mode == "canary":
+        whom = saying.listed([named(team) for team in model.teams or ()])
+        yield f"It is live for {whom} only; for others everything is decided and recorded, and nothing is sent."
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------

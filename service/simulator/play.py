@@ -65,9 +65,7 @@ class PureStage:
         self.run.give(admit(event, self.run.now)[0])
 
     async def replace(self, settings: Settings) -> None:
-        world = world_of(settings)
-        world.policies.by_hash.update(self.run.world.policies.by_hash)
-        self.run.world = world
+        self.run.change(world_of(settings))
         self.run.schedule(settings.series)
 
     async def apply_plan(self) -> None:

@@ -20,6 +20,7 @@ from service.core.model import Commitment, decode_state, encode_state
 from service.core.payload import read_payload
 from service.core.plan import plan, request
 from service.core.reasons import SPOKEN, Reason
+from service.core.reckoning import reckon
 from service.core.roster import changes, is_series
 from service.core.still_owed import left_of, still_owed, subjects_of
 from service.simulator.silences import would_be
@@ -83,6 +84,18 @@ class PureRun:
         known = {subject: raw for subject, raw in self.states.items() if is_series(subject)}
         for emit in changes(wanted, known, self.now):
             self._publish(emit)
+
+    def change(self, world: World) -> None:
+        """The configuration is another one from now on; what is open keeps its policies, and falls due by the new
+        directory."""
+        world.policies.by_hash.update(self.world.policies.by_hash)
+        self.world = world
+        for subject, due_at in list(self.due.items()):
+            decision = reckon(subject, self.states[subject], world, self.now)
+            stored = self.states[subject]
+            self._store(subject, decision)
+            if (self.states[subject], self.due.get(subject)) != (stored, due_at):
+                self.whys += [Why(self.now, subject, "directory", reason) for reason in decision.reasons]
 
     def apply_plan(self) -> None:
         """What is open is moved to the world's policies now, as by `followthrough plan --apply`."""

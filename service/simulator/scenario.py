@@ -37,13 +37,14 @@ class Happening:
     event: dict[str, object] | None = None
     down_until: datetime | None = None
     people: Mapping[str, Mapping[str, object]] | None = None
+    calendars: Mapping[str, Mapping[str, object]] | None = None
     cadences: Mapping[str, Mapping[str, object]] | None = None
     policies: Sequence[str | dict[str, Any]] | None = None
     is_applied: bool = False  # what is open follows the new policies at once
 
     @property
     def is_change(self) -> bool:
-        return (self.people, self.cadences, self.policies) != (None, None, None)
+        return any(one is not None for one in (self.people, self.calendars, self.cadences, self.policies))
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Scenario:
         people = {name: _given(person) for name, person in self.given.people.items()}
         cadences: Mapping[str, Mapping[str, object]] = self.given.cadences
         policies: Sequence[str | dict[str, Any]] = _policies(self.given)
+        calendars = {name: _given(calendar) for name, calendar in self.given.calendars.items()}
         for change in changes:
+            calendars |= {name: dict(calendar) for name, calendar in (change.calendars or {}).items()}
             policies = policies if change.policies is None else change.policies
             cadences = cadences if change.cadences is None else change.cadences
             for changed_id, changed in (change.people or {}).items():
@@ -86,7 +89,6 @@ class Scenario:
             ],
             "teams": [{"id": name, "name": name, **unit} for name, unit in sorted(teams.items())],
         }
-        calendars = {name: _given(calendar) for name, calendar in self.given.calendars.items()}
         service = {
             "time_zone": self.zone.key,
             "fallback_contact": self.given.fallback_contact or f"role:{FALLBACK_ROLE}",
@@ -207,8 +209,9 @@ class _Times:
     def happening(self, number: int, entry: Entry) -> Happening:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
-        if [entry.event, entry.outage, entry.people, entry.cadences, entry.policies].count(None) != 4:
-            kinds = "one event, one outage, one change of people, of cadences or of policies"
+        changes = (entry.people, entry.calendars, entry.cadences, entry.policies)
+        if sum(one is not None for one in (entry.event, entry.outage, *changes)) != 1:
+            kinds = "one event, one outage, one change of people, of calendars, of cadences or of policies"
             self._document.error((self._index, *path), f"an entry is {kinds}")
         if entry.apply and entry.policies is None:
             self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
@@ -216,6 +219,8 @@ class _Times:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
         if entry.people is not None:
             return Happening(at, people={name: _given(person) for name, person in entry.people.items()})
+        if entry.calendars is not None:
+            return Happening(at, calendars={name: _given(one) for name, one in entry.calendars.items()})
         if entry.cadences is not None:
             return Happening(at, cadences=entry.cadences)
         if entry.policies is not None:

@@ -64,7 +64,8 @@ class Given(Strict):
 
 
 class Entry(Strict):
-    """Something that happens: an event with its data, an outage, or a change of people, cadences or policies."""
+    """Something that happens: an event with its data, an outage, or a change of people, calendars, cadences or
+    policies."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -72,6 +73,7 @@ class Entry(Strict):
     event: str | None = None
     outage: str | None = Field(None, description="For so long nothing runs; events wait.")
     people: People | None = None
+    calendars: dict[str, CalendarModel] | None = Field(None, description="These are others, from now on.")
     cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")
     policies: list[str | dict[str, Any]] | None = Field(None, description="All of them, from now on.")
     apply: bool = Field(False, description="With policies: also for what is open, as by `plan --apply`.")

@@ -16,7 +16,7 @@ from service.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
-MODES = {"live": "", "shadow": "tried out, nothing is sent"}
+MODES = {"live": "", "shadow": "tried out, nothing is sent", "canary": "live for some teams"}
 WIDTHS = {"wide": WIDE, "narrow": NARROW}
 
 # A picture opened alone may bring its own style, and nothing else.

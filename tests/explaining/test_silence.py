@@ -128,7 +128,7 @@ async def test_a_policy_in_shadow_mode_says_what_it_would_have_done(tmp_path: Pa
     why = await company.why_not("ana")
 
     assert why["shadow"].startswith("ana would have been told: step heads-up of Deadlines")
-    assert why["not_due"].startswith("(shadow only) ")
+    assert why["not_due"].startswith("(shadow) ")
 
 
 async def test_what_is_closed_says_since_when(company: Company) -> None:

@@ -79,7 +79,8 @@ OTHER: dict[tuple[type[BaseModel], str], list[Any]] = {
     (PolicyModel, "late"): [{"skip_after": "1 hour"}],
     (PolicyModel, "limits"): [{"messages": 5}],
     (PolicyModel, "quiet"): ["respect", "pass"],
-    (PolicyModel, "mode"): ["shadow"],
+    (PolicyModel, "mode"): ["shadow", "canary"],
+    (PolicyModel, "teams"): [["east"]],
     (StepModel, "id"): ["other"],
     (StepModel, "at"): ["the moment", "2 days after", "08:00 on the day after"],
     (StepModel, "notify"): [name for name in FIXED if name != "owner"]
@@ -127,6 +128,10 @@ def with_value(place: tuple[str | int, ...], key: str, value: Any) -> dict[str, 
     here[key] = value
     if key == "for":
         changed |= {"moment": "due", "reactions": []}
+    if value == "canary":
+        changed["teams"] = ["west"]
+    elif key == "teams":
+        changed["mode"] = "canary"
     return changed
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 
 from service.consumers.timers import has_read
+from service.engine import GRAPH
 from service.store.contract import Shard
 from service.store.keys import Keys
 from service.store.wire import open_client
@@ -24,8 +25,9 @@ for i = 1, #KEYS, 6 do
   local timer = redis.call('ZRANGE', KEYS[i + 4], 0, 0, 'WITHSCORES')[2]
   local retry = redis.call('ZRANGE', KEYS[i + 5], 0, 0, 'WITHSCORES')[2]
   local read_to = redis.call('HGET', KEYS[i + 1], ARGV[1]) or '0'
+  local graph = redis.call('HGET', KEYS[i + 1], ARGV[2]) or ''
   local decided, owed = redis.call('XLEN', KEYS[i + 2]), redis.call('XLEN', KEYS[i + 3])
-  table.insert(found, {newest and newest[1] or '0', read_to, decided, owed, timer or '', retry or ''})
+  table.insert(found, {newest and newest[1] or '0', read_to, decided, owed, timer or '', retry or '', graph})
 end
 return found
 """
@@ -45,6 +47,7 @@ class Unfinished:
     """Looks at every shard of the installation whose keys begin with `prefix`."""
 
     source = "ev"  # the log whose stored place is looked at
+    graph = ""  # the directory by which all timers must be reckoned, once anything is read
 
     def __init__(self, url: str, prefix: str, shards: Sequence[Shard]) -> None:
         self._client: Redis = open_client(url)
@@ -60,13 +63,17 @@ class Unfinished:
         undone: list[str] = []
         due_ms: list[int] = []
         places: list[tuple[Shard, str, str]] = []
-        found = await self._client.eval(LOOK, len(self._keys), *self._keys, self.source)
-        for shard, (newest, read_to, decided, owed, timer, retry) in zip(self._shards, found, strict=True):
+        found = await self._client.eval(LOOK, len(self._keys), *self._keys, self.source, GRAPH)
+        for shard, (newest, read_to, decided, owed, timer, retry, graph) in zip(
+            self._shards, found, strict=True
+        ):
             places.append((shard, read_to.decode(), newest.decode()))
             if decided:
                 undone.append(f"{decided} events decided in {shard} are not published")
             if owed:
                 undone.append(f"{owed} deliveries of {shard} are owed")
+            if self.graph and read_to != b"0" and graph.decode() != self.graph:
+                undone.append(f"the timers of {shard} are not reckoned by the directory of now")
             due_ms += [int(at_ms) for at_ms in (timer, retry) if at_ms]
         undone += await self._unread(places) if not undone else []
         return Look(undone, datetime.fromtimestamp(min(due_ms) / 1000, UTC) if due_ms else None)

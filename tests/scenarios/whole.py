@@ -50,6 +50,7 @@ class WholeStage:
     ) -> None:
         self._installation, self._unfinished, self._now = installation, unfinished, now
         self._shards = shards
+        self._unfinished.graph = installation.settings.graph.hash
 
     async def run_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
@@ -94,6 +95,7 @@ class WholeStage:
     async def replace(self, settings: Settings) -> None:
         await self._installation.end()
         self._installation.settings = settings
+        self._unfinished.graph = settings.graph.hash
         await self._begin()  # who is in which cadence is said when the service starts
 
     async def story(self) -> Story:
