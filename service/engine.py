@@ -74,11 +74,9 @@ class Owner:
 
     @property
     def needs_reckoning(self) -> bool:
-        """Whether its timers were set by another directory than today's: somebody moved, a holiday was added. What may
-        kill the process is found first, alone."""
+        """Whether its timers were set by another directory than today's: somebody moved, a holiday was added."""
         graph = self._worlds.current.directory.hash
-        is_careful = self.suspects.events or self.suspects.timers
-        return self.source in self.offsets and self.offsets.get(GRAPH) != graph and not is_careful
+        return self.source in self.offsets and self.offsets.get(GRAPH) != graph
 
     async def start(self) -> None:
         self.next_due_ms = await self._store.next_due(self.shard)
