@@ -55,6 +55,10 @@ STALLED_AFTER_S = 30.0
 ANNOUNCE_EVERY_S = 3600.0
 
 
+# Kinds by which nothing leaves the machine.
+STAYS = ("caught", "console")
+
+
 class NoSharedKey(Exception):
     """Roles run apart, and there is no signing key that they share."""
 
@@ -314,7 +318,7 @@ async def serve(
         if starting.cancelled():
             return
         starting.result()
-        real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind != "caught"))
+        real = tuple(sorted(n for n, channel in settings.channels.items() if channel.kind not in STAYS))
         app.web.on_ready = lambda: on_ready(Info(app.web.url, data_dir, config_dir, real))
         await app.run()
     finally:

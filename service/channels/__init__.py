@@ -9,18 +9,29 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from service.channels.caught import CaughtChannel
+from service.channels.console import ConsoleChannel
 from service.channels.contract import Channel, ChannelError, Outlets
 from service.channels.email import EmailChannel
+from service.channels.slack_webhook import SlackWebhookChannel
+from service.channels.teams_webhook import TeamsWebhookChannel
+from service.channels.webhook import WebhookChannel
 from service.settings.channels import ChannelSettings
 
-__all__ = ["CHANNELS", "Channel", "ChannelError", "Channels", "Outlets"]
+__all__ = ["CHANNELS", "PLACED", "Channel", "ChannelError", "Channels", "Outlets"]
 
 # kind in channels.yaml -> (name, its settings, outlets) -> the channel. Settings of a kind fit the factory of that
 # kind; `service/settings/channels.py` has the same kinds, and a test compares them.
 CHANNELS: dict[str, Callable[[str, Any, Outlets], Channel]] = {
     "caught": lambda name, _settings, outlets: CaughtChannel(name, outlets),
+    "console": lambda _name, _settings, _outlets: ConsoleChannel(),
     "email": lambda _name, settings, _outlets: EmailChannel.of(settings),
+    "slack_webhook": lambda _name, settings, _outlets: SlackWebhookChannel.of(settings),
+    "teams_webhook": lambda _name, settings, _outlets: TeamsWebhookChannel.of(settings),
+    "webhook": lambda _name, settings, _outlets: WebhookChannel.of(settings),
 }
+
+# Kinds with one place of their own, written in channels.yaml: whoever is told by them needs no address there.
+PLACED = frozenset({"console", "slack_webhook", "teams_webhook", "webhook"})
 
 
 class Channels(Mapping[str, Channel]):
