@@ -30,9 +30,6 @@ POST_S_MAX = 20
 # Of what is said beside the status this much is looked at, and only for so long: the status is the answer.
 ANSWER_BYTES_MAX = 65_536
 ANSWER_S_MAX = 1
-# Common servers hang up an idle connection after 5 s (uvicorn, Node). One that hangs up as we write makes the outcome
-# unknown, so an idle one is given up long before.
-IDLE_S_MAX = 2
 # Elsewhere only on addresses that `allow_private` opens: a database or a mail server is no webhook.
 PORTS = frozenset({80, 443, 8443})
 # A name server that hangs keeps a thread; these are this channel's own, so it keeps nobody else's.
@@ -61,7 +58,7 @@ class _Handed:
 
 
 class Http:
-    """POSTs to one URL, over connections that are opened when needed. `opened`: ranges of an `allow_private`."""
+    """POSTs to one URL, each over a connection of its own. `opened`: ranges of an `allow_private`."""
 
     def __init__(
         self,
@@ -172,7 +169,6 @@ class Http:
         if self._session is None or self._session.closed:
             trace = aiohttp.TraceConfig()
             trace.on_connection_create_end.append(_is_handed)
-            trace.on_connection_reuseconn.append(_is_handed)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     ssl=self._tls,
@@ -180,7 +176,9 @@ class Http:
                     use_dns_cache=False,
                     socket_factory=self.dial,
                     limit=self._connections,
-                    keepalive_timeout=IDLE_S_MAX,
+                    # A server that hangs up a kept connection as we write leaves the outcome unknown, and a reminder
+                    # is not repeated then. Vendors take a few requests a second: a handshake each costs nothing.
+                    force_close=True,
                 ),
                 timeout=aiohttp.ClientTimeout(total=None),  # The deadline is over the whole attempt.
                 cookie_jar=aiohttp.DummyCookieJar(),

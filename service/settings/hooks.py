@@ -16,7 +16,7 @@ SHOWN_KEYS = frozenset({"allow_private", "envelope"})
 # Standard Webhooks: 24 to 64 random bytes, in base64 behind a mark.
 SECRET_MARK = "whsec_"  # noqa: S105  # the mark before a secret, no secret
 SECRET_BYTES = range(24, 65)
-_HOW_TO_MAKE_ONE = "make one by: python3 -c \"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
+_HOW_TO_MAKE_ONE = "make one by `openssl rand -base64 32`, and write whsec_ before it"
 
 
 def _url(value: SecretStr) -> SecretStr:
