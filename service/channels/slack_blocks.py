@@ -43,17 +43,17 @@ def blocks(owed: Owed, message: Message) -> Iterator[Block]:
     if card.rows:
         fields = [_field(owed, card, label, value) for label, value in card.rows[:FIELDS_MAX]]
         yield {"type": "section", "fields": fields}
-    if card.body:
-        yield _section(escaped_lines(card.body, SECTION_CHARS_MAX))
+    if card.body.strip():
+        yield _section(escaped_lines(card.body.strip(), SECTION_CHARS_MAX))
     buttons = [one for one in map(_button, message.actions, range(BUTTONS_MAX)) if one]
     if buttons:
         yield {"type": "actions", "elements": buttons}
-    small = list(card.reasons)
+    small = [reason for reason in card.reasons if reason]
     if len(buttons) < len(message.actions):
         small.insert(0, MISSING_BUTTON)
     if small:
         text = escaped_lines("\n".join(small), CONTEXT_CHARS_MAX)
-        yield {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+        yield {"type": "context", "elements": [_mrkdwn(text)]}
 
 
 def escaped(text: str, most: int = SECTION_CHARS_MAX) -> str:
@@ -83,13 +83,13 @@ def _headline(card: Card) -> str:
     return " · ".join(part for part in (state, link) if part)
 
 
-def _field(owed: Owed, card: Card, label: str, value: str) -> dict[str, str]:
+def _field(owed: Owed, card: Card, label: str, value: str) -> Block:
     shown = escaped(value, FIELD_CHARS_MAX // 2)
     due = _instant(owed.facts.get("due_at")) if label == card.due_row else None
     if due is not None:
         # In the zone of whoever looks at it; our own words are for programs that do not know how.
         shown = f"<!date^{int(due.timestamp())}^{{date_short_pretty}} {{time}}|{shown}>"
-    return {"type": "mrkdwn", "text": f"*{escaped(label, FIELD_CHARS_MAX // 4)}*\n{shown}"}
+    return _mrkdwn(f"*{escaped(label, FIELD_CHARS_MAX // 4)}*\n{shown}")
 
 
 def _button(action: Action, number: int) -> Block | None:
@@ -115,9 +115,14 @@ def _instant(value: object) -> datetime | None:
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "section", "text": _mrkdwn(text)}
 
 
-def _plain(text: str, most: int) -> dict[str, object]:
+def _mrkdwn(text: str) -> Block:
+    """Only what we marked is a link: with `verbatim` Slack makes none of addresses and names in it."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _plain(text: str, most: int) -> Block:
     """No markup and no emoji names are read in it. It may not be empty."""
     return {"type": "plain_text", "text": cut(text, most) or "…", "emoji": False}

@@ -18,7 +18,7 @@ BYTES_MAX = 20_000
 BODY_BYTES_MIN = 1000
 # A paragraph of the longest text that people may give (messages: 600).
 LINE_CHARS_MAX = 800
-BUTTON_CHARS_MAX = 75
+TITLE_CHARS_MAX, SHORT_CHARS_MAX, STATE_CHARS_MAX, BUTTON_CHARS_MAX = 200, 300, 100, 75
 # Teams shows six actions; a message has at most five, and the link to the record.
 BUTTONS_MAX = 6
 URL_CHARS_MAX = 2000
@@ -42,7 +42,7 @@ def payload(message: Message, envelope: str = "attachments") -> bytes:
         if room >= BODY_BYTES_MIN:
             fitting = replace(shorter, body=fit.lines(card.body, room, _size))
             return _payload(message, fitting, envelope)
-    raise AssertionError("a title and six links are more than the budget")
+    raise AssertionError("the longest title and six of the longest links are 17 KB at most")
 
 
 def _payload(message: Message, shown: Card, envelope: str) -> bytes:
@@ -62,7 +62,7 @@ def _card(message: Message, shown: Card) -> Element:
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": fit.cut(message.short or message.subject, LINE_CHARS_MAX),
+        "fallbackText": fit.cut(message.short or message.subject, SHORT_CHARS_MAX),
         "body": list(_elements(message, shown)),
         "actions": list(_actions(message)),
         "msteams": {"width": "Full"},
@@ -70,9 +70,11 @@ def _card(message: Message, shown: Card) -> Element:
 
 
 def _elements(message: Message, card: Card) -> Iterator[Element]:
-    yield _line(_run(message.subject or card.title, size="large", weight="bolder"))
+    headline = fit.cut(message.subject or card.title, TITLE_CHARS_MAX)
+    yield _line(_run(headline, size="large", weight="bolder"))
     if card.state:
-        yield _line(_run(card.state, color=_COLOURS.get(card.tone, "default"), weight="bolder"))
+        state = fit.cut(card.state, STATE_CHARS_MAX)
+        yield _line(_run(state, color=_COLOURS.get(card.tone, "default"), weight="bolder"))
     for label, value in card.rows:
         yield _line(_run(f"{label}: ", isSubtle=True), _run(value))
     for number, line in enumerate(card.body.split("\n")):

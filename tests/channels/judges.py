@@ -77,6 +77,7 @@ def slack_text(text: dict[str, Any], most: int) -> bool:
     need(text["type"] in ("mrkdwn", "plain_text"), "invalid_blocks")
     need(1 <= chars(text["text"]) <= most, "invalid_blocks")
     if text["type"] == "mrkdwn":
+        need(text["verbatim"] is True, "links_are_made_of_data")
         mrkdwn(text["text"])
     return True
 
@@ -100,7 +101,7 @@ def mrkdwn(text: str) -> None:
 
 
 def teams(envelope: str = "attachments") -> Judge:
-    """Workflows and https://adaptivecards.io/explorer, version 1.4; 28 KB are refused, from 21 KB on it was seen to fail."""
+    """Workflows and https://adaptivecards.io/explorer, version 1.4; 28 KB are refused, and 21 KB were seen to fail."""
 
     def judge(request: Request) -> Reply:
         if len(request.body) > 20_000:

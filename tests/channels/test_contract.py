@@ -247,7 +247,9 @@ async def test_no_secret_and_no_address_in_an_error_or_a_log(
             break_it()
             error = await failure_of(rig)
             said += [error.text, str(error)]
-            if not rig.address:  # aiosmtplib's errors name no secret, but the address; aiohttp's name the URL.
+            if (
+                not rig.address
+            ):  # aiosmtplib's errors name no secret, but the address; aiohttp's name the URL.
                 said += traceback.format_exception(error)
             rig.behave()
         await rig.channel.send(owed(), MESSAGE, rig.address)

@@ -1,4 +1,4 @@
-"""No request reaches a private address unless it was opened, whatever it is written as and whatever a name says later."""
+"""No request reaches a private address unless it was opened, whatever it is written as, whatever a name says later."""
 
 import socket
 from collections.abc import Callable
@@ -189,8 +189,14 @@ async def test_a_public_address_is_called_encrypted_and_on_the_web_s_ports_only(
             ),
         ),
         ("http://10.1.2.3:8080", WebAddress("http://10.1.2.3:8080/", "http", "10.1.2.3", 8080)),
-        ("https://[2606:4700::1]/a?sig=%2Fx", WebAddress("https://[2606:4700::1]/a?sig=%2Fx", "https", "2606:4700::1", 443)),
-        ("https://münchen.example/", WebAddress("https://xn--mnchen-3ya.example/", "https", "xn--mnchen-3ya.example", 443)),
+        (
+            "https://[2606:4700::1]/a?sig=%2Fx",
+            WebAddress("https://[2606:4700::1]/a?sig=%2Fx", "https", "2606:4700::1", 443),
+        ),
+        (
+            "https://münchen.example/",
+            WebAddress("https://xn--mnchen-3ya.example/", "https", "xn--mnchen-3ya.example", 443),
+        ),
     ],
 )  # fmt: skip
 def test_a_good_url_is_written_one_way(url: str, plain: WebAddress) -> None:

@@ -80,7 +80,8 @@ async def test_any_success_is_a_delivery(status: int) -> None:
         await channel.close()
 
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+def stamp(**later: int) -> str:
+    return format_datetime(datetime(2026, 11, 24, 12, tzinfo=UTC) + timedelta(**later), usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,8 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
     [
         ({"Retry-After": "7"}, 7),
         ({"Retry-After": "0"}, 0),
-        ({"Retry-After": format_datetime(NOON + timedelta(seconds=90), usegmt=True), "Date": format_datetime(NOON, usegmt=True)}, 90),
-        ({"Retry-After": format_datetime(NOON, usegmt=True), "Date": format_datetime(NOON + timedelta(hours=1), usegmt=True)}, 0),
+        ({"Retry-After": stamp(seconds=90), "Date": stamp()}, 90),
+        ({"Retry-After": stamp(), "Date": stamp(hours=1)}, 0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "1e9"}, None),

@@ -6,9 +6,10 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from tests.channels.sink import CERTIFICATE
@@ -18,7 +19,7 @@ class Reply(NamedTuple):
     """An answer; `endless` goes on for ever behind its headers."""
 
     status: int = 200
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     endless: bool = False
     raw: bytes = b""
