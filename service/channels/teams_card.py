@@ -18,7 +18,7 @@ BYTES_MAX = 20_000
 BODY_BYTES_MIN = 1000
 # A paragraph of the longest text that people may give (messages: 600).
 LINE_CHARS_MAX = 800
-TITLE_CHARS_MAX, SHORT_CHARS_MAX, STATE_CHARS_MAX, BUTTON_CHARS_MAX = 200, 300, 100, 75
+TITLE_CHARS_MAX, SHORT_CHARS_MAX, STATE_CHARS_MAX, BUTTON_CHARS_MAX = 200, 300, 100, 40
 # Teams shows six actions; a message has at most five, and the link to the record.
 BUTTONS_MAX = 6
 URL_CHARS_MAX = 2000
@@ -42,7 +42,7 @@ def payload(message: Message, envelope: str = "attachments") -> bytes:
         if room >= BODY_BYTES_MIN:
             fitting = replace(shorter, body=fit.lines(card.body, room, _size))
             return _payload(message, fitting, envelope)
-    raise AssertionError("the longest title and six of the longest links are 17 KB at most")
+    raise AssertionError("the longest title and six of the longest links are 18 KB at most")
 
 
 def _payload(message: Message, shown: Card, envelope: str) -> bytes:

@@ -82,6 +82,24 @@ def test_reasons_that_leave_no_room_for_the_text_give_way_to_it() -> None:
     assert said == [MESSAGE.subject, "What matters."]
 
 
+def test_the_longest_of_everything_is_within_the_budget() -> None:
+    worst = "\x07"  # Six bytes in JSON.
+    url = "https://x/" + "y" * 1989
+    shown = Card(
+        worst * 500,
+        worst * 9000,
+        worst * 500,
+        "late",
+        ((worst * 500, worst * 900),) * 10,
+        "",
+        url,
+        (worst * 900,) * 9,
+    )
+    actions = tuple(Action(worst * 200, url, "done") for _ in range(6))
+
+    card(Message(worst * 500, worst * 500, "", "", actions, card=shown))
+
+
 def test_a_link_that_is_too_long_is_missing_and_missed() -> None:
     actions = (Action("Done", "https://ft.example.com/" + "x" * 3000, "done"), *MESSAGE.actions)
 
