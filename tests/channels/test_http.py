@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -116,7 +117,10 @@ async def test_a_date_without_the_vendor_s_clock_is_compared_with_ours() -> None
     assert 60 < error.retry_after_s <= 120
 
 
-async def test_an_endless_answer_is_left_after_its_beginning_and_its_status_stands() -> None:
+async def test_an_endless_answer_is_left_after_its_beginning_and_its_status_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.channels.http.ANSWER_S_MAX", 5)
     async with Vendor() as vendor:
         vendor.on_request = [Reply(200, endless=True)]
         http = http_to(vendor.url())
@@ -126,6 +130,8 @@ async def test_an_endless_answer_is_left_after_its_beginning_and_its_status_stan
         await http.close()
     assert answer.status == 200
     assert len(answer.body) == ANSWER_BYTES_MAX
+    # What lies between is in the buffers of two sockets.
+    assert vendor.endless_bytes < 16 << 20
 
 
 async def test_an_answer_that_drips_does_not_hold_the_status_up() -> None:
@@ -150,12 +156,13 @@ async def test_an_answer_that_drips_does_not_hold_the_status_up() -> None:
 async def test_what_is_no_http_is_an_outage_with_an_unknown_outcome(raw: bytes) -> None:
     async with Vendor() as vendor:
         vendor.on_request = [Reply(raw=raw)]
-        http = http_to(vendor.url())
+        http = http_to(vendor.url("/s3cret?sig=s3cret"))
 
         error = await failure(http)
 
         await http.close()
     assert (error.permanent, error.is_unknown, error.is_outage) == (False, True, True)
+    assert "s3cret" not in "".join(traceback.format_exception(error))
 
 
 async def test_a_zipped_answer_is_never_unpacked() -> None:

@@ -77,9 +77,11 @@ def test_what_is_over_the_budget_is_cut_in_whole_lines_and_counted(size: int) ->
 def test_reasons_that_leave_no_room_for_the_text_give_way_to_it() -> None:
     reasons = tuple("日本語 " * 150 for _ in range(20))
 
-    said = texts(card(replace(MESSAGE, card=Card("t", "What matters.", reasons=reasons))))
+    said = texts(
+        card(replace(MESSAGE, card=Card("t", "What matters.", rows=(("Owner", "Ana"),), reasons=reasons)))
+    )
 
-    assert said == [MESSAGE.subject, "What matters."]
+    assert said == [MESSAGE.subject, "Owner: Ana", "What matters."]
 
 
 def test_the_longest_of_everything_is_within_the_budget() -> None:

@@ -51,6 +51,7 @@ class Vendor:
     requests: list[Request] = field(default_factory=list)
     taken: list[Request] = field(default_factory=list)  # those that were answered by 2xx, or may have been
     connections: int = 0
+    endless_bytes: int = 0  # written of endless answers
 
     def __post_init__(self) -> None:
         self.changed = asyncio.Condition()
@@ -128,6 +129,10 @@ class Vendor:
         if reply == DROP:
             return False
         await _write(writer, reply)
+        while reply.endless:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+            self.endless_bytes += 65_536
         return not reply.raw
 
     async def _note(self) -> None:
@@ -154,6 +159,3 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
     lines = [f"{name}: {value}" for name, value in {**length, **reply.headers}.items()]
     writer.write("\r\n".join([f"HTTP/1.1 {reply.status} Whatever", *lines, "", ""]).encode() + reply.body)
     await writer.drain()
-    while reply.endless:
-        writer.write(b"x" * 65_536)
-        await writer.drain()
