@@ -138,3 +138,14 @@ async def test_another_place_than_its_own_is_refused_before_anything_is_sent() -
 
     assert caught.value.permanent
     assert vendor.requests == []
+
+
+@pytest.mark.parametrize(
+    ("template", "dates"), [("missed", 1), ("kept", 1), ("deal_won", 0), ("deal_stalled", 0)]
+)
+def test_only_the_date_a_message_is_about_is_shown_in_the_reader_s_zone(template: str, dates: int) -> None:
+    about, message = rendered(template)
+
+    said = "\n".join(texts(posted(message, facts=about.facts)))
+
+    assert said.count("<!date^") == dates
