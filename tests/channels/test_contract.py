@@ -19,9 +19,10 @@ from service.channels.contract import Channel, ChannelError
 from service.channels.email import EmailChannel
 from service.channels.smtp import Server
 from tests.channels import judges, vendor
-from tests.channels.hooks import Kind, channel_to
+from tests.channels.hooks import Kind, channel_to, settings_of
 from tests.channels.samples import ANA, MESSAGE, SENDER, owed
 from tests.channels.sink import CERTIFICATE, DROP, HANG, Reply, Sink
+from tests.channels.test_caught import Kept
 
 
 class Rig(Protocol):
@@ -144,6 +145,18 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
 def test_every_channel_that_calls_somebody_is_in_this_suite() -> None:
     # Caught and console have no vendor; each has a file of its own.
     assert set(RIGS) == set(CHANNELS) - {"caught", "console"}
+
+
+@pytest.mark.parametrize("kind", ["slack_webhook", "teams_webhook", "webhook"])
+async def test_channels_yaml_makes_the_channel_of_its_kind(kind: Kind) -> None:
+    more = {"secret": SECRET} if kind == "webhook" else {}
+    outlets = Kept().outlets
+
+    channel = CHANNELS[kind]("wins", settings_of(kind, "https://hooks.example.com/x", **more), outlets)
+
+    assert channel.kind == kind
+    assert channel.rate is not None
+    await channel.close()
 
 
 async def failure_of(rig: Rig) -> ChannelError:

@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -283,3 +285,14 @@ async def test_many_at_once_share_few_connections() -> None:
 
         await http.close()
     assert len(vendor.requests) == 20
+
+
+def test_without_a_url_nobody_waits_for_the_http_client_to_be_imported() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, service.channels; print('aiohttp' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "False\n"
