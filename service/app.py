@@ -29,6 +29,7 @@ from service.event_log import open_broker
 from service.messages.links import Links, load_or_make_keys
 from service.messages.render import render, render_plain
 from service.messages.templates import Templates
+from service.settings.channels import STAYS
 from service.settings.load import Settings, load
 from service.settings.policies import compile_policy
 from service.store.clock import Clock
@@ -53,10 +54,6 @@ STALLED_AFTER_S = 30.0
 
 # It costs one look a shard; an hour is far below the week of a cadence.
 ANNOUNCE_EVERY_S = 3600.0
-
-
-# Kinds by which nothing leaves the machine.
-STAYS = ("caught", "console")
 
 
 class NoSharedKey(Exception):

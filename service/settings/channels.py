@@ -19,6 +19,8 @@ from service.settings.problems import did_you_mean
 
 # Kinds of the contract that a later version brings.
 LATER_KINDS = frozenset({"slack"})
+# Kinds by which nothing leaves the machine.
+STAYS = frozenset({"caught", "console"})
 SHOWN_KEYS = frozenset({"kind", "from", "domains"}) | hooks.SHOWN_KEYS
 _SENDER = re.compile(
     r"\"?(?P<name>[^<>\"\x00-\x1f\x7f\u2028\u2029]*?)\"? *<(?P<address>[^<> ]+)>|(?P<bare>[^<>\" ]+)"

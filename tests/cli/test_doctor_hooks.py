@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.cli.checks.channels import channels
+from service.cli.checks.configuration import public_url
 from service.cli.checks.finding import Finding, Mark
 from service.settings.channels import KINDS
 from tests.channels.hooks import LOOPBACK
@@ -62,3 +63,15 @@ async def test_a_server_that_hangs_up_is_red_and_down() -> None:
 
 async def test_a_console_is_fine() -> None:
     assert await findings("console") == [Finding(Mark.FINE, "wins: printed on the service's standard output")]
+
+
+def test_links_of_this_machine_are_fine_as_long_as_nothing_leaves_it() -> None:
+    web = SimpleNamespace(public_url="http://127.0.0.1:8080", listen="127.0.0.1:8080", port=8080)
+
+    def marks(kind: str) -> list[Mark]:
+        channel = SimpleNamespace(kind=kind)
+        settings = SimpleNamespace(service=SimpleNamespace(web=web), channels={"wins": channel})
+        return [one.mark for one in public_url(settings)]  # type: ignore[arg-type]
+
+    assert marks("console") == marks("caught")
+    assert marks("slack_webhook") == [Mark.LOOK]
