@@ -12,15 +12,13 @@ from pydantic import BaseModel, Field, RootModel
 
 from service.settings.cadences import CadencesModel
 from service.settings.calendars import CalendarsModel
-from service.settings.channels import CaughtChannel, EmailChannel
+from service.settings.channels import ChannelSettings
 from service.settings.people import DirectoryModel
 from service.settings.policy_model import PolicyModel
 from service.settings.service import ServiceSettings
 
 
-class ChannelsModel(
-    RootModel[dict[str, Annotated[EmailChannel | CaughtChannel, Field(discriminator="kind")]]]
-):
+class ChannelsModel(RootModel[dict[str, Annotated[ChannelSettings, Field(discriminator="kind")]]]):
     """Channels by name."""
 
 
