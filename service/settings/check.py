@@ -110,6 +110,8 @@ def _wording(kind: str, context: Mapping[str, Any], error: dict[str, Any], found
 _PATTERN_HINTS = {
     r"^[\w.@+-]+$": "letters, digits and . _ - + @",
     r"^[^\r\n]*$": "keep it on one line",
+    r"^(/.*)?$": "write a JSON pointer, as in /data/items",
+    r"^[A-Za-z0-9-]*$": "write the name of a header, as in X-Signature",
 }
 
 

@@ -20,6 +20,7 @@ from service.settings.check import check, wrong
 from service.settings.document import Document
 from service.settings.environment import expand, override, refuse_references
 from service.settings.graph import build_graph, pin_graph
+from service.settings.integrations import read_integrations
 from service.settings.model import Settings
 from service.settings.people import DirectoryModel
 from service.settings.policies import compile_policy, pin
@@ -114,6 +115,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
     zone = service.time_zone if service else "UTC"
     channels_document = folder.read("channels.yaml", shown_keys=channels_file.SHOWN_KEYS)
     channels = read_channels(channels_document, expand(channels_document, env, folder.path))
+    integrations = read_integrations(folder.path, folder.report, env, service)
     calendars_document = folder.read("calendars.yaml")
     refuse_references(calendars_document)
     calendars = read_calendars(calendars_document)
@@ -150,6 +152,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         series=series,
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
+        integrations=integrations,
     )
 
 

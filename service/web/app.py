@@ -7,7 +7,18 @@ Content security: no inline script or style, everything from this host (guard.py
 from fastapi import FastAPI
 
 from service import __version__
-from service.web import answers, api_docs, asyncapi, caught, home, intake, operate, reads, rendering
+from service.web import (
+    answers,
+    api_docs,
+    asyncapi,
+    caught,
+    home,
+    intake,
+    integrations,
+    operate,
+    reads,
+    rendering,
+)
 from service.web.deps import WebDeps
 from service.web.doors import refuse_open_door
 from service.web.guard import Guard
@@ -15,6 +26,7 @@ from service.web.problems import install_problem_handlers
 
 ROUTERS = (
     intake.router,
+    integrations.router,
     reads.router,
     operate.router,
     home.router,

@@ -35,7 +35,7 @@ _ANY_HOST = ("/health/live", "/health/ready", "/metrics")
 _NO_KEY = ("/a/", "/integrations/", "/static/", *_ANY_HOST)
 # Forms and vendors' formats arrive here; both are signed.
 _ANY_CONTENT = ("/a/", "/integrations/")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 # No inline script or style, nothing from elsewhere; a caught mail is framed from here, in a sandbox (caught.py).
@@ -120,7 +120,7 @@ class Guard:
 
     def _forwarded(self, path: str, headers: Headers, doors: Doors) -> Response | None:
         """A proxy makes everybody look like this machine; without keys, being this machine is all we ask for."""
-        if doors.keys or path in _ANY_HOST or not any(name in headers for name in _FORWARDED):
+        if doors.keys or path in _ANY_HOST or not any(name in headers for name in FORWARDED):
             return None
         return self._refuse(
             403, "forwarded", "Behind a proxy the service needs api_keys in followthrough.yaml."
