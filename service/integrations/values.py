@@ -54,7 +54,9 @@ def as_instant(value: Any, where: str, zone: str) -> Any:
         number = Decimal(text)
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
         return value
-    seconds = float(number) if abs(number) < _SECONDS_MAX else float(number) / 1000
+    seconds = float(number)
+    if abs(seconds) >= _SECONDS_MAX:
+        seconds /= 1000
     try:
         return iso(datetime.fromtimestamp(seconds, UTC))
     except (ValueError, OverflowError, OSError):
