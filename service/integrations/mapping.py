@@ -7,10 +7,13 @@ act on. Ids follow from the sender's, or from the content, so that a delivery se
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from service.core.envelope import IdOfEmail, admit
 from service.core.errors import BadEvent
-from service.core.events import EVENTS
+from service.core.events import EVENTS, Event
 from service.core.payload import shape_of
 from service.core.strict_json import DEPTH_MAX, inspect, parse
 from service.integrations.values import as_instant, fit, is_nothing
@@ -22,6 +25,39 @@ from service.settings.mapping_values import MISSING, Getter, View, resolve
 ITEMS_MAX = 1000
 
 Attributes = dict[str, object]
+
+
+@dataclass
+class Outcome:
+    """What has become of a body so far. `refused` names the item; `ignored` counts those without a rule."""
+
+    admitted: list[tuple[Event, bytes]] = field(default_factory=list)
+    refused: list[tuple[int, BadEvent]] = field(default_factory=list)
+    ignored: int = 0
+
+
+def understood(
+    integration: Integration, raw: bytes, received_at: datetime, id_of_email: IdOfEmail
+) -> Iterator[Outcome]:
+    """One outcome that grows, again after every item, so that a caller may let others have their turn."""
+    outcome = Outcome()
+    yield outcome
+    try:
+        body, items = read_items(integration, raw)
+    except BadEvent as bad:
+        outcome.refused.append((0, bad))
+        return
+    for index, item in enumerate(items):
+        found = list(events_of(integration, body, item))
+        outcome.ignored += not found
+        for made in found:
+            try:
+                if isinstance(made, BadEvent):
+                    raise made
+                outcome.admitted.append(admit(made, received_at, id_of_email))
+            except BadEvent as bad:
+                outcome.refused.append((index, bad))
+        yield outcome
 
 
 def read_items(integration: Integration, raw: bytes) -> tuple[Any, list[Any]]:

@@ -6,21 +6,15 @@ kept: as events, or as a dead letter with the original bytes, which can be tried
 """
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.broker import Publication
 from service.core.effects import Dead, encode_effect
-from service.core.envelope import admit
-from service.core.errors import BadEvent
-from service.core.events import Event
 from service.integrations import notes
-from service.integrations.mapping import Attributes, events_of, read_items
+from service.integrations.mapping import Outcome, understood
 from service.integrations.signatures import NotGenuine, Received, verify
 from service.settings.integrations import Integration
 from service.store.contract import Shard, StoreDown
@@ -39,15 +33,6 @@ _ITEMS_A_TURN = 10
 _SHOWN_MAX = 20
 # Anybody may send what is refused; only so much of it is noted.
 _noted_refusals = Buckets(capacity=5, per_s=0.2)
-
-
-@dataclass
-class Outcome:
-    """What became of one body."""
-
-    admitted: list[tuple[Event, bytes]] = field(default_factory=list)
-    refused: list[tuple[int, BadEvent]] = field(default_factory=list)
-    ignored: int = 0
 
 
 @router.post("/integrations/{name}", status_code=202, summary="Another system's webhook")
@@ -124,31 +109,12 @@ def _check_way(integration: Integration, request: Request) -> None:
 
 async def _understood(integration: Integration, raw: bytes, deps: WebDeps) -> Outcome:
     outcome, now = Outcome(), await deps.clock.now()
-    try:
-        body, items = read_items(integration, raw)
-    except BadEvent as bad:
-        outcome.refused.append((0, bad))
-        return outcome
-    for index, item in enumerate(items):
-        if index % _ITEMS_A_TURN == _ITEMS_A_TURN - 1:
+    for turn, outcome in enumerate(  # noqa: B007  # the last one is the result
+        understood(integration, raw, now, deps.settings().book.id_of_email)
+    ):
+        if turn % _ITEMS_A_TURN == _ITEMS_A_TURN - 1:
             await asyncio.sleep(0)
-        found = list(events_of(integration, body, item))
-        outcome.ignored += not found
-        _admit(outcome, index, found, now, deps)
     return outcome
-
-
-def _admit(
-    outcome: Outcome, index: int, found: Iterable[Attributes | BadEvent], now: datetime, deps: WebDeps
-) -> None:
-    """The events of one item through the same door as every other."""
-    for made in found:
-        try:
-            if isinstance(made, BadEvent):
-                raise made
-            outcome.admitted.append(admit(made, now, deps.settings().book.id_of_email))
-        except BadEvent as bad:
-            outcome.refused.append((index, bad))
 
 
 async def _bury(integration: Integration, raw: bytes, outcome: Outcome, deps: WebDeps) -> None:
