@@ -56,16 +56,19 @@ async def _receive(name: str, token: str, request: Request, deps: WebDeps) -> Re
     if deps.is_full():
         deps.metrics.intake_refusals.labels("store_full").inc()
         return store_full()
+    body = await request.body()
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            return await _take(integration, token, request, deps)
+            return await _take(integration, token, body, request, deps)
     except (StoreDown, TimeoutError):
         deps.metrics.intake_refusals.labels("store_down").inc()
         return store_down()
 
 
-async def _take(integration: Integration, token: str, request: Request, deps: WebDeps) -> Response:
-    received = Received("POST", _url(request, deps), _headers(request), await request.body(), token)
+async def _take(
+    integration: Integration, token: str, body: bytes, request: Request, deps: WebDeps
+) -> Response:
+    received = Received("POST", _url(request, deps), _headers(request), body, token)
     try:
         _check_way(integration, request)
         # Of the store and not moved by tests: senders sign with the time of this world.
@@ -75,11 +78,11 @@ async def _take(integration: Integration, token: str, request: Request, deps: We
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
-    outcome = await _understood(integration, received.body, deps)
+    outcome = await _understood(integration, body, deps)
     if outcome.admitted:
         await deps.broker.publish([Publication(e.topic, e.subject, raw) for e, raw in outcome.admitted])
     if outcome.refused:
-        await _bury(integration, received.body, outcome, deps)
+        await _bury(integration, body, outcome, deps)
     for event, _ in outcome.admitted:
         deps.metrics.events_accepted.labels(event.topic).inc()
     await _note_outcome(integration, outcome, deps)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hubspot.utils.signature import Signature
+from structlog.testing import capture_logs
 
 from service.core.effects import Dead, decode_dead
 from service.integrations import notes
@@ -184,6 +185,21 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(door: Door) 
     head = f"POST /integrations/crm HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {256 * 1024 + 1}\r\n\r\n"
 
     assert b"HTTP/1.1 413 " in await door.talk(head.encode())
+
+
+async def test_a_failure_of_ours_writes_no_token_into_the_log(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(route, "_understood", broken)
+    with capture_logs() as logs:
+        status, _ = await door.send({"deal": 9}, path=f"/integrations/token/{TOKEN}")
+
+    assert status == 500
+    assert [entry["path"] for entry in logs] == ["/integrations/token"]
+    assert TOKEN not in str([{**entry, "exc_info": ""} for entry in logs])
 
 
 async def test_when_nothing_can_be_kept_nothing_is_accepted(
