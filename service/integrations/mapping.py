@@ -18,7 +18,8 @@ from service.core.payload import shape_of
 from service.core.strict_json import DEPTH_MAX, inspect, parse
 from service.integrations.values import as_instant, fit, is_nothing
 from service.settings.expressions import ValueFailed
-from service.settings.integrations import CompiledRule, Integration
+from service.settings.integration_compiler import CompiledRule
+from service.settings.integrations import Integration
 from service.settings.mapping_values import MISSING, Getter, View, resolve
 
 # As many as the door takes at once (web/intake.py); vendors send a hundred.

@@ -280,6 +280,16 @@ def test_a_word_about_a_deal_won_long_ago_is_history() -> None:
     ]
 
 
+def test_some_of_pipedrives_deliveries_tell_the_time_in_seconds() -> None:
+    change = pipedrive(1, AT, {**DEAL, "status": "open"})
+    change["meta"]["timestamp"] = AT_MS // 1000
+
+    [event, _] = made(integration(PIPEDRIVE, "pipedrive"), json.dumps(change).encode())
+
+    assert isinstance(event, Event)
+    assert event.time.timestamp() == AT_MS / 1000
+
+
 def test_what_is_not_about_a_deal_or_is_deleted_is_known_as_such() -> None:
     person = pipedrive(1, AT, DEAL)
     person["meta"]["entity"] = "person"
