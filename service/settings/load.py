@@ -22,6 +22,7 @@ from service.settings.document import Document
 from service.settings.environment import expand, override, refuse_references
 from service.settings.graph import build_graph, pin_graph
 from service.settings.hooks import SlackWebhookChannel, TeamsWebhookChannel
+from service.settings.integrations import read_integrations
 from service.settings.model import Settings
 from service.settings.people import DirectoryModel
 from service.settings.people_csv import people_file, put_people
@@ -118,6 +119,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
     zone = service.time_zone if service else "UTC"
     channels_document = folder.read("channels.yaml", shown_keys=channels_file.SHOWN_KEYS)
     channels = read_channels(channels_document, expand(channels_document, env, folder.path))
+    integrations = read_integrations(folder.path, folder.report, env, service)
     calendars_document = folder.read("calendars.yaml")
     refuse_references(calendars_document)
     calendars = read_calendars(calendars_document)
@@ -163,6 +165,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
         people_file=people_path,
+        integrations=integrations,
     )
 
 
