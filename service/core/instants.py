@@ -90,7 +90,11 @@ def _not_an_instant(value: str, pointer: str) -> BadEvent:
     if _LONG_YEAR.match(value):
         detail = f"{quoted(value)} is more than ten years away; it looks like milliseconds read as seconds"
         return BadEvent("time_out_of_range", detail, pointer)
-    hint = "; a date without a time belongs into due_on" if _DATE.fullmatch(value) else ""
+    hint = ""
+    if _DATE.fullmatch(value):
+        field = pointer.rpartition("/")[2]
+        is_pair = field in ("due_at", "close_at")
+        hint = f"; a date without a time belongs into {field[:-2]}on" if is_pair else "; its time is missing"
     return BadEvent("invalid_time", f"{quoted(value)} is not an instant like {EXAMPLE}{hint}", pointer)
 
 

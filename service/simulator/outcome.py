@@ -81,6 +81,7 @@ def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinSche
             run.give(event)
         if run is None:
             raise ValueError("a history without an event")
+        run.schedule(())  # nobody is asked for a report that a history which is over cannot hold
         _pass(run, run.now + AFTERWARDS)
     messages = [Told(at, owed) for at, owed in run.sent]
     return Outcome(messages, run.whys, run.decisions, run.now)

@@ -7,6 +7,7 @@ a few events arrive twice, late, or in the wrong order. Every share is a constan
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import msgspec
 from service.core.calendar import Hours
 from service.core.directory import Directory, Person, Team
 from service.core.events import CheckinScheduled, Event
-from service.simulator.seller import Seller
+from service.simulator.seller import FIRST_DAY, WEEKS, Seller
 
 TEAM_SIZE = 8
 ZONES = ("Europe/Madrid", "Europe/Madrid", "Europe/London", "America/New_York")
@@ -46,6 +47,8 @@ def quarter(
             ]
             happened += Seller(person, directory, dice).events(own)
             series += own
+    ends_at = datetime.combine(FIRST_DAY + timedelta(weeks=WEEKS), time(), UTC)
+    happened = [event for event in happened if event.received_at < ends_at]  # the rest is of the next quarter
     happened.sort(key=lambda event: (event.received_at, event.id))
     return Quarter(directory, tuple(series), happened)
 
