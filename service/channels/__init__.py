@@ -9,18 +9,45 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from service.channels.caught import CaughtChannel
+from service.channels.console import ConsoleChannel
 from service.channels.contract import Channel, ChannelError, Outlets
 from service.channels.email import EmailChannel
 from service.settings.channels import ChannelSettings
 
-__all__ = ["CHANNELS", "Channel", "ChannelError", "Channels", "Outlets"]
+__all__ = ["CHANNELS", "PLACED", "Channel", "ChannelError", "Channels", "Outlets"]
+
+
+def _slack_webhook(_name: str, settings: Any, _outlets: Outlets) -> Channel:
+    from service.channels.slack_webhook import SlackWebhookChannel
+
+    return SlackWebhookChannel.of(settings)
+
+
+def _teams_webhook(_name: str, settings: Any, _outlets: Outlets) -> Channel:
+    from service.channels.teams_webhook import TeamsWebhookChannel
+
+    return TeamsWebhookChannel.of(settings)
+
+
+def _webhook(_name: str, settings: Any, _outlets: Outlets) -> Channel:
+    from service.channels.webhook import WebhookChannel
+
+    return WebhookChannel.of(settings)
+
 
 # kind in channels.yaml -> (name, its settings, outlets) -> the channel. Settings of a kind fit the factory of that
 # kind; `service/settings/channels.py` has the same kinds, and a test compares them.
 CHANNELS: dict[str, Callable[[str, Any, Outlets], Channel]] = {
     "caught": lambda name, _settings, outlets: CaughtChannel(name, outlets),
+    "console": lambda _name, _settings, _outlets: ConsoleChannel(),
     "email": lambda _name, settings, _outlets: EmailChannel.of(settings),
+    "slack_webhook": _slack_webhook,
+    "teams_webhook": _teams_webhook,
+    "webhook": _webhook,
 }
+
+# Kinds with one place of their own, written in channels.yaml: whoever is told by them needs no address there.
+PLACED = frozenset({"console", "slack_webhook", "teams_webhook", "webhook"})
 
 
 class Channels(Mapping[str, Channel]):

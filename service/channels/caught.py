@@ -19,6 +19,7 @@ class CaughtChannel:
     kind = "caught"
     # Catching is one write to our own store; more at once would only queue there.
     concurrency = 4
+    rate = None
 
     def __init__(self, name: str, outlets: Outlets) -> None:
         self._name, self._outlets = name, outlets

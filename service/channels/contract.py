@@ -7,7 +7,7 @@ store or a policy; what it needs from outside is passed in as a callable (`Outle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.core.effects import Owed
 from service.core.message import Message
@@ -40,11 +40,22 @@ class ChannelError(Exception):
         self.is_unknown, self.is_outage = is_unknown, is_outage
 
 
+class Rate(NamedTuple):
+    """What the vendor takes for one destination: so many a second, after a first `burst` at once."""
+
+    per_s: float
+    burst: int = 1
+
+
 class Channel(Protocol):
     """`kind` is the row of CHANNELS it was made by; `concurrency` how many sends at once it is good for."""
 
     kind: str
     concurrency: int
+
+    @property
+    def rate(self) -> Rate | None:
+        """What its vendor takes; None for no limit."""
 
     async def send(self, owed: Owed, message: Message, address: str) -> None:
         """One attempt within 30 seconds; raises ChannelError. Equal arguments send equal bytes, whatever `attempt`

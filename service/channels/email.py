@@ -41,6 +41,7 @@ class EmailChannel:
     """
 
     kind = "email"
+    rate = None
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from service.cli.doctor import doctor
 from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
 from service.cli.explain import explain
+from service.cli.import_deals import import_deals
 from service.cli.output import report
 from service.cli.people import people
 from service.cli.plan import plan
@@ -29,6 +30,7 @@ from service.cli.version import version
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "run": run,
     "emit": emit,
+    "import": import_deals,
     "validate": validate,
     "test": policy_tests,
     "simulate": simulate,
@@ -47,7 +49,6 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
 LATER = {
     "demo": "shows a simulated quarter in 45 seconds",
     "init": "writes a configuration to begin with",
-    "import": "takes in open commitments from a file, silently",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",
     "export": "writes what is stored to files",

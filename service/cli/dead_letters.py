@@ -131,7 +131,7 @@ async def _requeue(id_: str | None, config: "Path | None") -> tuple[list[str], d
             await all_letters(store, of, 1_000_000) if id_ is None else [await _one(store, of, id_, config)]
         )
         for letter in reversed(letters):
-            why = await put_back(store, broker, letter)
+            why = await put_back(settings, store, broker, letter)
             if why:
                 refused[letter.id] = why
             else:

@@ -59,7 +59,7 @@ def _live(given: Path | None, *, as_json: bool) -> None:
 async def _examine(given: Path | None) -> "Sections":
     import asyncio
 
-    from service.cli.checks import channels, configuration, kafka, machine, running, store
+    from service.cli.checks import channels, configuration, integrations, kafka, machine, running, store
     from service.cli.checks.finding import Mark
 
     found = examine_all(given)
@@ -75,6 +75,8 @@ async def _examine(given: Path | None) -> "Sections":
     if settings.service.kafka_servers:
         sections["Kafka"] = await kafka.kafka(settings)
     sections["Channels"] = await channels.channels(settings)
+    if settings.integrations:
+        sections["Integrations"] = await integrations.integrations(settings, given)
     return sections
 
 

@@ -53,7 +53,7 @@ def emit(
 
     began = datetime.now().astimezone()
     lines, mistakes, hint = _read(what, began)
-    _show_mistakes(mistakes)
+    show_mistakes(mistakes)
     if mistakes and not (skip_bad and lines):
         raise Failure(
             Exit.FINDINGS if is_file(what) else Exit.WRONG,
@@ -62,7 +62,7 @@ def emit(
             {"accepted": 0, "ids": [], "problems": [mistake.as_dict() for mistake in mistakes]},
         )
     settings = read_settings(config)
-    _warn_nobody(lines, settings)
+    warn_nobody(lines, settings)
     asyncio.run(_emit(lines, mistakes, settings, began, config, at_once=now, as_json=as_json))
     if mistakes:
         raise typer.Exit(Exit.FINDINGS)
@@ -142,7 +142,7 @@ def _warn_unknown(event_type: str) -> None:
         say(f"warning: no rule reads the type `{event_type}` yet{near}", YELLOW)
 
 
-def _warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
+def warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
     """Owners, and people asked for check-ins, who are not in the directory: nobody can be reminded."""
     from service.core.nearest import nearest
 
@@ -153,7 +153,7 @@ def _warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
             say(f"warning: `{owner}` is not in directory.yaml{nearest(owner, people)}", YELLOW)
 
 
-def _show_mistakes(mistakes: "list[Mistake]") -> None:
+def show_mistakes(mistakes: "list[Mistake]") -> None:
     for mistake in mistakes[:MISTAKES_SHOWN_MAX]:
         say(mistake.render())
     if len(mistakes) > MISTAKES_SHOWN_MAX:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from service.broker import Broker
     from service.core.effects import Dead
+    from service.settings.model import Settings
     from service.store.contract import Shard, Store
 
 
@@ -39,7 +40,7 @@ async def all_letters(store: "Store", partitions: int, limit: int) -> list[Lette
     return found
 
 
-async def put_back(store: "Store", broker: "Broker", letter: Letter) -> str:
+async def put_back(settings: "Settings", store: "Store", broker: "Broker", letter: Letter) -> str:
     """Put one back and forget its dead letter, or say why not. Put back first: twice is harmless, lost is not."""
     dead = letter.dead
     from service.core.reasons import Code
@@ -48,6 +49,8 @@ async def put_back(store: "Store", broker: "Broker", letter: Letter) -> str:
         return "another version wrote it: use that one"
     if dead.reason == Code.STUB:
         return "nothing of it is left to try; send the event it begins with, and then the later ones again"
+    if dead.kind == "webhook":
+        return await _map_again(settings, store, broker, letter, dead)
     if dead.kind == "event":
         return await _append_again(store, broker, letter, dead)
     if dead.kind == "unroutable" and not dead.source:  # it never came as far as the outbox
@@ -65,6 +68,25 @@ async def _append_again(store: "Store", broker: "Broker", letter: Letter, dead: 
     except BadEvent as bad:
         return f"it still cannot be read ({bad.detail}); mend a copy and `emit` that"
     await broker.publish([Publication(event.topic, event.subject, dead.raw)])
+    await store.forget_dead(letter.shard, letter.position)
+    return ""
+
+
+async def _map_again(
+    settings: "Settings", store: "Store", broker: "Broker", letter: Letter, dead: "Dead"
+) -> str:
+    """What another system sent, by its mapping of today; what was taken of it then counts once."""
+    from service.broker import Publication
+    from service.integrations.mapping import understood
+
+    name = dead.source.rpartition("/")[2]
+    integration = settings.integrations.get(name)
+    if integration is None:
+        return f"there is no integrations/{name}.yaml any more"
+    *_, outcome = understood(integration, dead.raw, dead.at, settings.book.id_of_email)
+    if outcome.refused:
+        return f"it still cannot be mapped ({outcome.refused[0][1].detail}); mend integrations/{name}.yaml"
+    await broker.publish([Publication(event.topic, event.subject, raw) for event, raw in outcome.admitted])
     await store.forget_dead(letter.shard, letter.position)
     return ""
 

@@ -12,7 +12,10 @@ from service.cli.output import put, put_json
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="followthrough, channels, directory, calendars, policy or asyncapi.")
+        str | None,
+        typer.Argument(
+            help="followthrough, channels, directory, calendars, policy, integration or asyncapi."
+        ),
     ] = None,
     config: Config = None,
     as_json: AsJson = False,

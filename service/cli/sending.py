@@ -6,7 +6,7 @@ Both ways return only when the events are durable. A request that was lost is se
 import asyncio
 import http.client
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,13 +37,18 @@ class Sent(NamedTuple):
     is_running: bool
 
 
-async def send(lines: Sequence[Line], settings: "Settings") -> Sent:
-    """All of `lines`, in order. Failure when they cannot be made durable; some may be in the log by then."""
+def _silent(_count: int) -> None:
+    pass
+
+
+async def send(lines: Sequence[Line], settings: "Settings", on_sent: Callable[[int], None] = _silent) -> Sent:
+    """All of `lines`, in order; `on_sent` hears how many are durable. Failure when they cannot be made so; some
+    may be in the log by then."""
     if not lines:
         return Sent([], is_running=True)
     if await asyncio.to_thread(is_live, settings.service.web):
-        return Sent(await asyncio.to_thread(_through_the_door, lines, settings), is_running=True)
-    return Sent(await _into_the_log(lines, settings), is_running=False)
+        return Sent(await asyncio.to_thread(_through_the_door, lines, settings, on_sent), is_running=True)
+    return Sent(await _into_the_log(lines, settings, on_sent), is_running=False)
 
 
 def is_live(web: "WebSettings") -> bool:
@@ -76,11 +81,14 @@ def key_headers(settings: "Settings", scope: str) -> dict[str, str]:
     )
 
 
-def _through_the_door(lines: Sequence[Line], settings: "Settings") -> list[str]:
+def _through_the_door(
+    lines: Sequence[Line], settings: "Settings", on_sent: Callable[[int], None]
+) -> list[str]:
     headers = {"Content-Type": BATCH, **key_headers(settings, "emit")}
     ids: list[str] = []
     for body in _bodies(lines):
         ids += _post(body, headers, settings.service.web, len(ids))
+        on_sent(len(ids))
     return ids
 
 
@@ -143,7 +151,9 @@ def _refused(status: int, why: str, before: int) -> Failure:
     return Failure(Exit.WRONG, f"the service refused the events: {why}; {before} were accepted", action)
 
 
-async def _into_the_log(lines: Sequence[Line], settings: "Settings") -> list[str]:
+async def _into_the_log(
+    lines: Sequence[Line], settings: "Settings", on_sent: Callable[[int], None]
+) -> list[str]:
     from service.broker import Publication
 
     async with open_broker(settings) as (_, broker):
@@ -152,4 +162,5 @@ async def _into_the_log(lines: Sequence[Line], settings: "Settings") -> list[str
             await broker.publish(
                 [Publication(line.event.topic, line.event.subject, line.raw) for line in chunk]
             )
+            on_sent(start + len(chunk))
     return [line.event.id for line in lines]

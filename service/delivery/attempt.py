@@ -21,7 +21,7 @@ from service.delivery.lanes import HOLD_S, Held, Timer
 from service.delivery.limits import Limits
 from service.delivery.outcome import Outcome
 from service.delivery.report import Report
-from service.delivery.retry import spread
+from service.delivery.retry import RETRY_AFTER_S_MAX, spread
 from service.store.contract import Shard, Store, StoreDown
 from service.telemetry.faultpoint import fault_point
 
@@ -141,7 +141,8 @@ class Attempts:
             await self._breakers.failed(owed.channel, error.text, now)
         else:
             await self._breakers.succeeded(owed.channel)
-        if error.retry_after_s is not None:
+        # A wish for longer than that is not waited for: this message goes its other way, and so will the next.
+        if error.retry_after_s is not None and error.retry_after_s <= RETRY_AFTER_S_MAX:
             self._limits.hold(owed.channel, address, now + timedelta(seconds=error.retry_after_s))
         return outcome.failed(owed, error, now)
 

@@ -4,8 +4,11 @@ A slot is a promise: the delivery that comes back at its time passes, without be
 process; two delivery processes together may send twice the rate, which the vendor's 429 then corrects.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from service.channels.contract import Channel
 
 # Slots and destinations nobody came back for are forgotten once this many are remembered.
 REMEMBERED_MAX = 10_000
@@ -26,6 +29,11 @@ class Limits:
         self._free_at: dict[tuple[str, str], datetime] = {}  # the theoretical arrival time of GCRA
         self._held_until: dict[tuple[str, str], datetime] = {}
         self._slots: dict[str, datetime] = {}  # delivery key -> when it may pass
+
+    @classmethod
+    def of(cls, channels: Mapping[str, Channel]) -> Self:
+        """What the vendors of these channels take."""
+        return cls({name: Limit(*channel.rate) for name, channel in channels.items() if channel.rate})
 
     def admit(self, channel: str, address: str, key: str, now: datetime) -> float:
         """Seconds until this delivery may go to that destination; 0 means now, and uses up its place."""

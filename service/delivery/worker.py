@@ -65,7 +65,7 @@ class DeliveryWorker:
             shard_of,
             channels,
             Texts(read, render),
-            limits or Limits(),
+            limits or Limits.of(channels),
             breakers or LocalBreakers(self._report.breaker),
             self._report,
             timer,

@@ -30,6 +30,7 @@ def card(view: Mapping[str, object]) -> dict[str, object]:
         rows = [("Closed", view["closed"])]
     elif view["moment"] == "last_activity":
         rows = [("Last activity", view["quiet_since"])]
+    due_row = "" if rows[0][0] in ("Closed", "Last activity") or not view["has_due"] else rows[0][0]
     rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
     rows += [(label, view[key]) for label, key in (("Amount", "amount"), ("Stage", "stage")) if view[key]]
     progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
@@ -37,7 +38,12 @@ def card(view: Mapping[str, object]) -> dict[str, object]:
         rows.append(("Progress", f"{progress} %"))
     if isinstance(slips, int) and slips > 0:
         rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
-    return {"state": word, "tone": tone, "rows": [[label, value] for label, value in rows]}
+    return {
+        "state": word,
+        "tone": tone,
+        "rows": [[label, value] for label, value in rows],
+        "due_row": due_row,
+    }
 
 
 def count_of(view: Mapping[str, object]) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import css_inline
+import msgspec
 from jinja2 import Template, nodes
 from markupsafe import Markup
 
-from service.core.message import Action, Message
+from service.core.message import Action, Card, Message
 from service.messages import clean, marks
 from service.messages.card import card
 from service.messages.markdown import body
@@ -73,6 +74,7 @@ class Compiled:
         subject, short = (self._line(block, variables) for block in ("subject", "short"))
         skeleton, values = marks.split(render(self.template, variables, "body"))
         prepared = body(skeleton, self.layout.css)
+        plain = prepared.text.fill(values)
         around = {
             **card(variables),
             "subject": clean.cut(subject, SUBJECT_CHARS_MAX),
@@ -92,9 +94,10 @@ class Compiled:
         return Message(
             subject=clean.cut(subject, SUBJECT_CHARS_MAX),
             short=clean.cut(short, SHORT_CHARS_MAX),
-            text=_tidy(render(self.layout.text, {**around, "body": prepared.text.fill(values)})),
+            text=_tidy(render(self.layout.text, {**around, "body": plain})),
             html=html,
             actions=actions,
+            card=_card(around, plain),
         )
 
     def _line(self, block: str, variables: Mapping[str, object]) -> str:
@@ -102,6 +105,11 @@ class Compiled:
         if not said:
             raise ValueError(f"the block `{block}` is empty")
         return said
+
+
+def _card(around: Mapping[str, object], text_: str) -> Card:
+    """The parts that the layouts are given, for channels that have none."""
+    return msgspec.convert({**around, "body": _tidy(text_).strip()}, Card)
 
 
 def variants() -> Variants:

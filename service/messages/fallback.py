@@ -6,7 +6,7 @@ Uses no template and nothing that can fail: the facts, the reasons, the links.
 from html import escape
 
 from service.core.effects import Owed
-from service.core.message import Action, Message, Reader
+from service.core.message import Action, Card, Message, Reader
 from service.messages.clean import cut, line
 from service.messages.times import Times, instant
 from service.messages.view import NameOf
@@ -39,6 +39,7 @@ def plain_message(owed: Owed, reader: Reader, name_of: NameOf, actions: tuple[Ac
     shown = "".join(f"<p>{escape(part)}</p>" for part in facts)
     shown += "".join(f'<p><a href="{escape(url)}">{escape(label)}</a></p>' for label, url in links)
     shown += "".join(f"<p>{escape(part)}</p>" for part in why)
+    rows = tuple((label, value) for label, _, value in (fact.partition(": ") for fact in facts[1:]))
     return Message(
         subject=cut(line(subject, 2000), 200),
         short=cut(f"{title}: {facts[1]}", 300),
@@ -47,4 +48,5 @@ def plain_message(owed: Owed, reader: Reader, name_of: NameOf, actions: tuple[Ac
         f'<body style="font-family:sans-serif;line-height:1.5">{shown}</body></html>',
         actions=actions,
         is_fallback=True,
+        card=Card(title, "", rows=rows, reasons=tuple(why[1:])),
     )

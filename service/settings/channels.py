@@ -10,14 +10,18 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from service.settings import hooks
 from service.settings.check import Strict, check, wrong
 from service.settings.document import Document
+from service.settings.hooks import SlackWebhookChannel, TeamsWebhookChannel, WebhookChannel
 from service.settings.mail_address import BadAddress, normalise
 from service.settings.problems import did_you_mean
 
 # Kinds of the contract that a later version brings.
-LATER_KINDS = frozenset({"slack", "slack_webhook", "teams_webhook", "webhook", "console"})
-SHOWN_KEYS = frozenset({"kind", "from", "domains"})
+LATER_KINDS = frozenset({"slack"})
+# Kinds by which nothing leaves the machine.
+STAYS = frozenset({"caught", "console"})
+SHOWN_KEYS = frozenset({"kind", "from", "domains"}) | hooks.SHOWN_KEYS
 _SENDER = re.compile(
     r"\"?(?P<name>[^<>\"\x00-\x1f\x7f\u2028\u2029]*?)\"? *<(?P<address>[^<> ]+)>|(?P<bare>[^<>\" ]+)"
 )
@@ -54,6 +58,12 @@ class CaughtChannel(Strict):
     """Kept on the page of caught messages; nothing leaves the machine."""
 
     kind: Literal["caught"]
+
+
+class ConsoleChannel(Strict):
+    """Printed on standard output."""
+
+    kind: Literal["console"]
 
 
 class EmailChannel(Strict):
@@ -97,9 +107,18 @@ class EmailChannel(Strict):
         return SecretStr(unquote(urlsplit(self.smtp.get_secret_value()).password or ""))
 
 
-ChannelSettings = EmailChannel | CaughtChannel
+ChannelSettings = (
+    EmailChannel | CaughtChannel | ConsoleChannel | SlackWebhookChannel | TeamsWebhookChannel | WebhookChannel
+)
 
-KINDS: dict[str, type[EmailChannel] | type[CaughtChannel]] = {"email": EmailChannel, "caught": CaughtChannel}
+KINDS: dict[str, type[ChannelSettings]] = {
+    "caught": CaughtChannel,
+    "console": ConsoleChannel,
+    "email": EmailChannel,
+    "slack_webhook": SlackWebhookChannel,
+    "teams_webhook": TeamsWebhookChannel,
+    "webhook": WebhookChannel,
+}
 
 
 def read_channels(document: Document, data: object) -> dict[str, ChannelSettings]:

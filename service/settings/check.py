@@ -120,6 +120,8 @@ _PATTERN_HINTS = {
     r"^[\w.@+-]+$": "letters, digits and . _ - + @",
     r"^[^\r\n]*$": "keep it on one line",
     r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "letters, digits, - and _, as in `heads-up`",
+    r"^(/.*)?$": "write a JSON pointer, as in /data/items",
+    r"^[A-Za-z0-9-]*$": "write the name of a header, as in X-Signature",
 }
 
 

@@ -1,7 +1,7 @@
 """What the environment says: `${VAR}`, `*_file:` and the `FOLLOWTHROUGH_…` overrides.
 
-Only followthrough.yaml and channels.yaml may refer to it. Policies, people and calendars may not: they stay
-replayable. Must not know the meaning of a key. The mapping of names is in the docstring of `override`.
+Only followthrough.yaml, channels.yaml and integrations/ may refer to it. Policies, people and calendars may not: they
+stay replayable. Must not know the meaning of a key. The mapping of names is in the docstring of `override`.
 """
 
 import json
@@ -99,7 +99,7 @@ def refuse_references(document: Document) -> None:
         if isinstance(value, str) and "${" in value:
             document.error(
                 path,
-                "`${…}` works only in followthrough.yaml and channels.yaml",
+                "`${…}` works only in followthrough.yaml, channels.yaml and integrations/",
                 "policies, people and calendars say the same on every machine",
             )
 

@@ -4,13 +4,14 @@ Names are checked at load against the view on this page, with the column and the
 tried on a sample commitment. One that fails at run time raises ConditionFailed and never silences anybody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
+from jinja2.runtime import Undefined
 
 from service.core.policy import Condition, ConditionFailed, View
 from service.settings import meter
@@ -27,6 +28,10 @@ class ExpressionError(ValueError):
     def __init__(self, message: str, column: int = 1, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.column, self.hint = message, column, hint
+
+
+class ValueFailed(ValueError):
+    """An expression has no value for this view; the text says why."""
 
 
 class _ColumnParser(Parser):
@@ -69,35 +74,70 @@ def compile_condition(
     `has_event` says whether `event` has anything in it (reactions). A pinned condition was checked when it was new:
     with `checked` off, a name that is gone since fails at run time, in words.
     """
+    sample, names = SAMPLES[family], set[str]()
+
+    def check(tree: nodes.Expr) -> None:
+        names.update(node.name for node in nodes.Tuple([tree], "load").find_all(nodes.Name))
+        if checked:
+            check_names(tree, sample, has_event)
+
+    condition = _condition(_compiled(_sandbox, source, check), names)
+    if checked:
+        try:
+            condition(sample)
+        except ConditionFailed as error:
+            is_mixed = "not supported between" in str(error)
+            hint = "compare numbers with numbers, without quotes, and texts with texts" if is_mixed else ""
+            raise ExpressionError(f"fails on a sample commitment: {error}", 1, hint) from error
+    return condition
+
+
+def compile_value(
+    sandbox: Sandbox, source: str, sample: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], Any]:
+    """What gives the value of `source`, an expression over the names in `sample`; ExpressionError as above.
+
+    The view it is given must be plain data already. What fails when it runs raises ValueFailed, in words.
+    """
+    template = _compiled(sandbox, source, lambda tree: check_names(tree, sample, has_event=True))
+
+    def value(view: Mapping[str, Any]) -> Any:
+        with meter.metered():
+            try:
+                found = _result(template, dict(view))
+                if isinstance(found, Undefined):
+                    str(found)  # raises, and names what is missing
+                return str(found) if isinstance(found, str) else found
+            except Exception as error:  # whatever an author's expression does is the author's to mend
+                raise ValueFailed(_words(error)) from error
+
+    return value
+
+
+def _compiled(sandbox: Sandbox, source: str, check: Callable[[nodes.Expr], None]) -> Any:
     one_line = " ".join(source.splitlines())
     if len(one_line) > SOURCE_CHARS_MAX:
         raise ExpressionError(f"is longer than {SOURCE_CHARS_MAX:,} characters")
     if not one_line.strip():
         raise ExpressionError("is empty", 1, "leave it out")
 
-    names = set[str]()
-
     def parse() -> nodes.Expr:
-        tree = _ColumnParser(_sandbox, one_line).parse_whole()
-        names.update(node.name for node in nodes.Tuple([tree], "load").find_all(nodes.Name))
-        if checked:
-            check_names(tree, SAMPLES[family], has_event)
+        tree = _ColumnParser(sandbox, one_line).parse_whole()
+        check(tree)
         return tree
 
     try:
-        template = _sandbox.expression(one_line, parse)
+        return sandbox.expression(one_line, parse)
     except TemplateSyntaxError as error:
         column = error.lineno if 0 < error.lineno <= len(one_line) + 1 else 1
         raise ExpressionError(_said(error), column, _hint(error, one_line)) from error
-    condition = _condition(template, names)
-    if checked:
-        try:
-            condition(SAMPLES[family])
-        except ConditionFailed as error:
-            is_mixed = "not supported between" in str(error)
-            hint = "compare numbers with numbers, without quotes, and texts with texts" if is_mixed else ""
-            raise ExpressionError(f"fails on a sample commitment: {error}", 1, hint) from error
-    return condition
+
+
+def _result(template: Any, view: dict[str, Any]) -> Any:
+    context = template.new_context(view)
+    for _ in template.root_render_func(context):
+        pass
+    return context.vars["result"]
 
 
 def _said(error: TemplateSyntaxError) -> str:
@@ -122,11 +162,7 @@ def _condition(template: Any, names: set[str]) -> Condition:
             try:
                 named = {name: view[name] for name in names if name in view}  # the rest nobody can reach
                 check_plain(named)
-                context = template.new_context(named)
-                for _ in template.root_render_func(context):
-                    pass
-                value = context.vars["result"]
-                return bool(value)  # an undefined value raises and names itself
+                return bool(_result(template, named))  # an undefined value raises and names itself
             except Exception as error:  # an author's condition must never stop a decision
                 raise ConditionFailed(_words(error)) from error
 

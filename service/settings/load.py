@@ -21,6 +21,8 @@ from service.settings.check import check, wrong
 from service.settings.document import Document
 from service.settings.environment import expand, override, refuse_references
 from service.settings.graph import build_graph, pin_graph
+from service.settings.hooks import SlackWebhookChannel, TeamsWebhookChannel
+from service.settings.integrations import read_integrations
 from service.settings.model import Settings
 from service.settings.people import DirectoryModel
 from service.settings.people_csv import people_file, put_people
@@ -89,7 +91,7 @@ class _Folder:
 
     def read(self, name: str, *, optional: bool = True, shown_keys: frozenset[str] | None = None) -> Document:
         shown = str(self.path / name)
-        if optional and not (self.path / name).exists():
+        if optional and not (self.path / name).exists() and not (self.path / name).is_symlink():
             return Document(shown, None, self.report, shown_keys=shown_keys)
         return read(self.path / name, shown, self.report, shown_keys=shown_keys)
 
@@ -117,6 +119,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
     zone = service.time_zone if service else "UTC"
     channels_document = folder.read("channels.yaml", shown_keys=channels_file.SHOWN_KEYS)
     channels = read_channels(channels_document, expand(channels_document, env, folder.path))
+    integrations = read_integrations(folder.path, folder.report, env, service)
     calendars_document = folder.read("calendars.yaml")
     refuse_references(calendars_document)
     calendars = read_calendars(calendars_document)
@@ -140,6 +143,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
             )  # nobody is told twice that theirs cannot be read
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)
+        _check_shared(people_document, people, channels)
 
     cadences_document = folder.read("cadences.yaml")
     refuse_references(cadences_document)
@@ -161,6 +165,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
         people_file=people_path,
+        integrations=integrations,
     )
 
 
@@ -200,6 +205,24 @@ def _check_domains(
                 message = f"channel `{name}` may not write to {domain}"
                 document.error(
                     ("people", index, "email"), message, f"its domains are {', '.join(sorted(allowed))}"
+                )
+
+
+def _check_shared(
+    document: Document, people: DirectoryModel, channels: Mapping[str, ChannelSettings]
+) -> None:
+    """The buttons of a message act as whoever it is for: they do not belong where several people read them."""
+    first: dict[str, str] = {}
+    for index, person in enumerate(people.people):
+        for place, name in enumerate(person.channels):
+            if not isinstance(channels.get(name), SlackWebhookChannel | TeamsWebhookChannel):
+                continue
+            other = first.setdefault(name, person.id)
+            if other != person.id:
+                document.warn(
+                    ("people", index, "channels", place),
+                    f"`{name}` is one place in chat, and `{other}` is told there too: each could answer for the other",
+                    "name it in `channels` of their team, or give each person a channel of their own",
                 )
 
 

@@ -8,6 +8,7 @@ from service.core.events import CheckinScheduled
 from service.core.policy import PolicyBook
 from service.settings.address_book import AddressBook
 from service.settings.channels import ChannelSettings
+from service.settings.integrations import Integration
 from service.settings.problems import Problem
 from service.settings.service import ServiceSettings
 
@@ -26,3 +27,4 @@ class Settings:
     pinned_policies: dict[str, bytes] = field(default_factory=dict)  # hash -> what to keep as policy:<hash>
     pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>
     people_file: Path | None = None  # where the people stand, if not in directory.yaml itself
+    integrations: dict[str, Integration] = field(default_factory=dict)  # by the name in their address

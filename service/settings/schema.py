@@ -12,15 +12,14 @@ from pydantic import BaseModel, Field, RootModel
 
 from service.settings.cadences import CadencesModel
 from service.settings.calendars import CalendarsModel
-from service.settings.channels import CaughtChannel, EmailChannel
+from service.settings.channels import ChannelSettings
+from service.settings.integration_model import IntegrationModel
 from service.settings.people import DirectoryModel
 from service.settings.policy_model import PolicyModel
 from service.settings.service import ServiceSettings
 
 
-class ChannelsModel(
-    RootModel[dict[str, Annotated[EmailChannel | CaughtChannel, Field(discriminator="kind")]]]
-):
+class ChannelsModel(RootModel[dict[str, Annotated[ChannelSettings, Field(discriminator="kind")]]]):
     """Channels by name."""
 
 
@@ -31,8 +30,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "calendars": CalendarsModel,
     "cadences": CadencesModel,
     "policy": PolicyModel,
+    "integration": IntegrationModel,
 }
-_MAY_USE_THE_ENVIRONMENT = ("followthrough", "channels")
+_MAY_USE_THE_ENVIRONMENT = ("followthrough", "channels", "integration")
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -209,6 +209,9 @@ class Store(Protocol):
     async def forget_dead(self, shard: Shard, position: str) -> bool:
         """Remove one dead letter (after a requeue)."""
 
+    async def bury(self, shard: Shard, value: bytes) -> None:
+        """Keep a dead letter of something that never was an event; returns when durable."""
+
     # -- small things shared by processes -----------------------------------------------------------------------
     async def put_pinned(self, kind: str, content_hash: str, value: bytes) -> None:
         """Keep a policy, graph or template (`kind`) under its hash for 400 days from now."""
@@ -220,6 +223,12 @@ class Store(Protocol):
 
     async def caught(self, after: str = "0", count: int = 200, block_ms: int = 0) -> list[Record]:
         """Caught messages in order."""
+
+    async def note(self, name: str, field: str, value: bytes) -> None:
+        """Keep the last word about a thing, one a field, for 30 days; `doctor` reads it."""
+
+    async def notes(self, name: str) -> dict[str, bytes]:
+        """All that is noted about it."""
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         """Take or renew the lease of the one process that owns the shards, or that bears the worker's `name`; False

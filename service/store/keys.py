@@ -15,6 +15,7 @@ DAY_MS = 86_400_000
 # The retention of each kind of data, from the design (§3) and the promises on personal data.
 SENT_TTL_S = 30 * 86_400
 PINNED_TTL_S = 400 * 86_400
+NOTES_TTL_S = 30 * 86_400
 EVENTS_FOR_MS = 7 * DAY_MS
 LOG_FOR_MS = 30 * DAY_MS
 DEAD_FOR_MS = 30 * DAY_MS
@@ -52,7 +53,9 @@ KEYS = (
         "delivery: claim",
     ),
     Row("{s}:retry", "zset", "none: moved back when due", "settle.lua", "retries.lua"),
-    Row("{s}:dead", "stream", "none: trimmed hourly, 30 days", "commit.lua, settle.lua", "dead-letters"),
+    Row(
+        "{s}:dead", "stream", "none: trimmed hourly, 30 days", "commit.lua, settle.lua, bury", "dead-letters"
+    ),
     Row("{s}:log", "stream", "none: trimmed hourly, 30 days", "commit.lua, settle.lua", "readmodel, explain"),
     Row("{s}:ev", "stream", "none: trimmed hourly, 7 days behind off", "append", "consumers: read"),
     Row("{s}:sent:<key>", "string", "30 days", "settle.lua", "delivery: was_sent"),
@@ -60,6 +63,7 @@ KEYS = (
     Row("graph:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("template:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("caught", "stream", "none: newest 1,000", "catch", "caught"),
+    Row("note:<name>", "hash", "30 days", "note", "doctor: notes"),
     Row("lease", "string", "seconds", "lease", "lease"),
     Row("worker:<name>", "string", "seconds", "lease", "lease"),
 )
@@ -114,6 +118,9 @@ class Keys:
     @cached_property
     def caught(self) -> str:
         return f"{self.prefix}:caught"
+
+    def note(self, name: str) -> str:
+        return f"{self.prefix}:note:{name}"
 
     def lease(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}" if name else f"{self.prefix}:lease"

@@ -27,6 +27,7 @@ class _Room:
         self.shelves: dict[Shard, Shelf] = {}
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
+        self.notes: dict[str, dict[str, bytes]] = {}
         self.leases: dict[str, tuple[str, int]] = {}
         self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
@@ -276,6 +277,9 @@ class MemoryStore:
     async def forget_dead(self, shard: Shard, position: str) -> bool:
         return self._shelf(shard).dead.remove(position)
 
+    async def bury(self, shard: Shard, value: bytes) -> None:
+        self._shelf(shard).dead.add(value, self._ms())
+
     # -- small things shared by processes ----------------------------------------------------------------
     async def put_pinned(self, kind: str, content_hash: str, value: bytes) -> None:
         self._room.pinned[kind, content_hash] = value
@@ -292,6 +296,12 @@ class MemoryStore:
 
     async def caught(self, after: str = "0", count: int = 200, block_ms: int = 0) -> list[Record]:
         return await self._sooner_or_later(lambda: _records(self._room.caught.after(after), count), block_ms)
+
+    async def note(self, name: str, field: str, value: bytes) -> None:
+        self._room.notes.setdefault(name, {})[field] = value
+
+    async def notes(self, name: str) -> dict[str, bytes]:
+        return dict(self._room.notes.get(name, {}))
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         held_by, until_ms = self._room.leases.get(name, (holder, 0))

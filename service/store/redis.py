@@ -220,6 +220,9 @@ class RedisStore:
     async def forget_dead(self, shard: Shard, position: str) -> bool:
         return bool(await self._wire.call("XDEL", self._keys.of(shard).dead, position))
 
+    async def bury(self, shard: Shard, value: bytes) -> None:
+        await self._wire.write([("XADD", self._keys.of(shard).dead, "*", "v", value)])
+
     # -- small things shared by processes ------------------------------------------------------------------------
     async def put_pinned(self, kind: str, content_hash: str, value: bytes) -> None:
         await self._wire.write(
@@ -242,6 +245,14 @@ class RedisStore:
     async def caught(self, after: str = "0", count: int = 200, block_ms: int = 0) -> list[Record]:
         found = await self._xread([self._keys.caught.encode()], [after], count, block_ms)
         return _records(found[0][1]) if found else []
+
+    async def note(self, name: str, field: str, value: bytes) -> None:
+        key = self._keys.note(name)
+        await self._wire.write([("HSET", key, field, value), ("EXPIRE", key, page.NOTES_TTL_S)])
+
+    async def notes(self, name: str) -> dict[str, bytes]:
+        flat = await self._wire.call("HGETALL", self._keys.note(name))
+        return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         return bool(await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, for_ms]))

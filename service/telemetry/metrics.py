@@ -73,7 +73,12 @@ TABLE = (
     Row("event_to_message_seconds", Histogram, (), "From a decision to its message handed over.", LATE_S),
     Row("breaker_open", Gauge, ("channel",), "1 while a channel is left alone after too many failures."),
     Row("template_fallbacks", Counter, ("template",), "Messages in built-in plain text: the template broke."),
-    Row("dead_letters", Counter, ("kind",), "Given up, kept with a reason: event, delivery or unroutable."),
+    Row(
+        "dead_letters",
+        Counter,
+        ("kind",),
+        "Given up, kept with a reason: event, webhook, delivery or unroutable.",
+    ),
     # the rest
     Row(
         "reloads", Counter, ("outcome",), "Changed configurations: applied, or refused with the old in force."

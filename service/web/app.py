@@ -15,6 +15,7 @@ from service.web import (
     explain,
     home,
     intake,
+    integrations,
     operate,
     policies,
     reads,
@@ -27,6 +28,7 @@ from service.web.problems import install_problem_handlers
 
 ROUTERS = (
     intake.router,
+    integrations.router,
     reads.router,
     explain.router,
     operate.router,

@@ -35,7 +35,7 @@ _ANY_HOST = ("/health/live", "/health/ready", "/metrics")
 _NO_KEY = ("/a/", "/integrations/", "/static/", *_ANY_HOST)
 # Forms and vendors' formats arrive here; both are signed.
 _ANY_CONTENT = ("/a/", "/integrations/")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 # No inline script or style, nothing from elsewhere; a caught mail is framed from here, in a sandbox (caught.py).
@@ -80,7 +80,7 @@ class Guard:
         except ClientDisconnect:
             return  # Nobody is left to be answered, and nothing was published.
         except Exception:
-            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            log.exception("request_failed", method=scope["method"], path=_shown(scope["path"]))
             if not answer.has_started:
                 await problem(500, "internal", "Something of ours failed; it is in the log.")(
                     scope, receive, answer.send
@@ -120,7 +120,7 @@ class Guard:
 
     def _forwarded(self, path: str, headers: Headers, doors: Doors) -> Response | None:
         """A proxy makes everybody look like this machine; without keys, being this machine is all we ask for."""
-        if doors.keys or path in _ANY_HOST or not any(name in headers for name in _FORWARDED):
+        if doors.keys or path in _ANY_HOST or not any(name in headers for name in FORWARDED):
             return None
         return self._refuse(
             403, "forwarded", "Behind a proxy the service needs api_keys in followthrough.yaml."
@@ -168,6 +168,12 @@ class Guard:
 
 _TOO_LARGE = f"A body may have {BODY_BYTES_MAX // 1024} kB; send several."
 _CLOSE = {"Connection": "close"}  # What is still on its way would be read as the next request.
+
+
+def _shown(path: str) -> str:
+    """A path without the token in it: whoever reads the log may not act by it."""
+    first, kept = path.split("/")[1:2], {"a": 2, "integrations": 3}
+    return "/".join(path.split("/")[: kept.get(first[0], 99)]) if first else path
 
 
 class _Body:

@@ -18,6 +18,7 @@ STANDS_FOR = {
     "calendars": "calendars.yaml",
     "cadences": "cadences.yaml",
     "policy": "policies/deadlines.yaml",
+    "integration": "integrations/crm.yaml",
 }
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 

@@ -74,7 +74,7 @@ class ObedientChannel:
     """Fails as told (one error a send, then no more), may be told to hang, and remembers everything."""
 
     def __init__(self, name: str, kind: str = "email", concurrency: int = 4) -> None:
-        self.name, self.kind, self.concurrency = name, kind, concurrency
+        self.name, self.kind, self.concurrency, self.rate = name, kind, concurrency, None
         self.fails: list[Exception] = []
         self.always: Exception | None = None
         self.tried: list[tuple[str, datetime]] = []
@@ -158,7 +158,8 @@ class Desk:
         self.email.now = lambda: self.time
         self.readers = {"ana": Reader("ana", "Ana", addresses={"email": "ana@example.com", "slack": "U0ANA"})}
         self.metrics = Metrics()
-        self.limits, self.breakers = Limits(), None
+        self.limits: Limits | None = Limits()  # None: what the channels themselves say
+        self.breakers: Breakers | None = None
         self.render: Callable[[Owed, Reader], Message] = message_of
         self.timer: Callable[[], float] = lambda: (
             0.0

@@ -15,6 +15,7 @@ from service.core.envelope import decode
 from service.core.events import Event
 from service.messages.links import Links
 from service.settings.address_book import AddressBook
+from service.settings.integrations import Integration
 from service.settings.service import ServiceSettings
 from service.store.clock import Clock
 from service.store.contract import Shard, StoreDown
@@ -35,13 +36,16 @@ class Door:
 
     def __init__(self, **settings: Any) -> None:
         self.service = ServiceSettings(**settings)
+        self.integrations: dict[str, Integration] = {}
         self.published: list[Placed] = []
         self.is_down, self.hold = False, asyncio.Event()
         self.hold.set()
         self.ready: dict[str, object] = {"reasons": [], "role": "owner"}
         self.store, self.metrics = AwayStore(self), Metrics()
         self.deps = WebDeps(
-            settings=lambda: SimpleNamespace(service=self.service, book=BOOK),  # type: ignore[arg-type,return-value]
+            settings=lambda: SimpleNamespace(  # type: ignore[arg-type,return-value]
+                service=self.service, book=BOOK, integrations=self.integrations
+            ),
             store=self.store,
             broker=Broker(self._append),
             clock=Clock(self.store),

@@ -36,9 +36,11 @@ def configuration(found: "Examined", given: Path | None) -> list[Finding]:
 
 def public_url(settings: "Settings") -> list[Finding]:
     """Links in messages begin with it."""
+    from service.settings.channels import STAYS
+
     web, url = settings.service.web, urlsplit(settings.service.web.public_url)
     is_local = (url.hostname or "") in ("localhost", "127.0.0.1", "::1")
-    sends = sorted(name for name, channel in settings.channels.items() if channel.kind != "caught")
+    sends = sorted(name for name, channel in settings.channels.items() if channel.kind not in STAYS)
     if is_local and sends:
         where = f"{', '.join(sends)} really sends, but public_url is {web.public_url}"
         return [

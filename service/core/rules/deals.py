@@ -43,11 +43,18 @@ def on_created(draft: Draft, data: DealCreated) -> None:
     if state.opened_at is not None:
         on_updated(draft, data)
         return
-    state.set_at, state.opened_at = at, draft.now
+    state.set_at = at
     _take_facts(draft, deal, data)
     if not take_date(draft, "close", data.close_at, data.close_on):
         settle_date(draft, state.moments["close"])
     take_date(draft, "next_step", data.next_step_at, UNSET)
+    _begin(draft)
+
+
+def _begin(draft: Draft) -> None:
+    """Its title and its owner are known: from here on it is a deal, and open unless its end was heard of first."""
+    state, at = draft.state, draft.happened_at
+    state.opened_at = draft.now
     silence = state.moments["last_activity"]
     silence.at = max(silence.at or at, at)
     if state.status in CLOSED:
@@ -60,7 +67,7 @@ def on_created(draft: Draft, data: DealCreated) -> None:
         for moment in (state.moments["close"], state.moments["next_step"]):
             if moment.at is not None and moment.at <= draft.now:
                 tell_already_late(draft, moment)
-    react_all(draft)
+    react_all(draft, "deal.created")
 
 
 def _close_what_ended_before_it_began(draft: Draft) -> None:
@@ -75,18 +82,25 @@ def _close_what_ended_before_it_began(draft: Draft) -> None:
 
 
 def on_updated(draft: Draft, data: DealUpdated) -> None:
-    """Facts, dates, an owner; all that changed counts as activity."""
+    """Facts, dates, an owner; all that changed counts as activity.
+
+    Many CRMs tell of a deal field by field and never whole: it begins with the word that completes title and owner.
+    """
     state, deal = draft.state, _deal(draft)
-    if state.status in CLOSED:
-        _recorded_after_the_end(draft)
+    if state.opened_at is None or state.status in CLOSED:
+        _take_facts(draft, deal, data)
+        take_date(draft, "close", data.close_at, data.close_on)
+        take_date(draft, "next_step", data.next_step_at, UNSET)
+        if state.opened_at is not None:
+            _recorded_after_the_end(draft)
+        elif state.title and state.owner:
+            settle_date(draft, state.moments["close"])
+            _begin(draft)
+        else:
+            _is_unknown_yet(draft)
         return
     old_owner, old_step = state.owner, deal.next_step
     changed = _take_facts(draft, deal, data)
-    if state.opened_at is None:
-        take_date(draft, "close", data.close_at, data.close_on)
-        take_date(draft, "next_step", data.next_step_at, UNSET)
-        _is_unknown_yet(draft)
-        return
     if "owner" in changed:
         hand_over(draft, old_owner)
     if "next_step" in changed and old_step:

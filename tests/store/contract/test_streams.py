@@ -124,6 +124,21 @@ async def test_only_the_newest_caught_messages_are_kept(store: Store) -> None:
     assert await store.caught(after=last) == []
 
 
+async def test_the_last_word_about_a_thing_is_kept_one_a_field(store: Store) -> None:
+    for field, value in (("seen", b"1"), ("error", b"2"), ("seen", b"3")):
+        await store.note("hubspot", field, value)
+
+    assert await store.notes("hubspot") == {"seen": b"3", "error": b"2"}
+    assert await store.notes("nobody") == {}
+
+
+async def test_what_never_was_an_event_is_buried_as_it_came(store: Store) -> None:
+    await store.bury(DEADLINES, b"one")
+    await store.bury(DEADLINES, b"two")
+
+    assert [letter.value for letter in await store.dead_letters(DEADLINES, 10)] == [b"two", b"one"]
+
+
 async def test_a_reader_of_caught_messages_may_wait(store: Store) -> None:
     last = await store.catch(b"before")
     waiting = asyncio.create_task(store.caught(last, block_ms=5_000))
