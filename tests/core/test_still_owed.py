@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from service.core.effects import encode_effect
 from service.core.model import Ack, Commitment, Moment, Run
 from service.core.reasons import Code
-from service.core.still_owed import still_owed
+from service.core.still_owed import left_of, still_owed
 from tests.core.hostile_events import NOW
 from tests.delivery.desk import an_owed
 
@@ -58,3 +59,16 @@ def test_news_stays_true() -> None:
     owed = an_owed(decided_at=NOW, cycle=2, until="nothing")
     assert still_owed(owed, a_state("met", changed=9)) is None
     assert still_owed(owed, None) is None
+
+
+def test_a_digest_that_counts_more_than_it_names_stays_one_when_one_of_its_parts_is_left() -> None:
+    parts = tuple(encode_effect(an_owed(number, decided_at=NOW, cycle=2, until="done")) for number in (1, 2))
+    digest = an_owed(subject="inbox/ana", template="digest", parts=parts, extra={"more": 12})
+    states = {"deadline/c1": a_state(), "deadline/c2": a_state("met")}
+
+    left = left_of(digest, states)
+    assert left.owed is not None
+    assert (left.owed.template, left.owed.parts, left.owed.extra) == ("digest", parts[:1], {"more": 12})
+    nothing = left_of(digest, dict.fromkeys(states, a_state("met")))
+    assert nothing.owed is not None
+    assert (nothing.owed.template, nothing.owed.parts) == ("digest", ())

@@ -10,10 +10,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from service.channels.contract import ChannelError
-from service.core.effects import Owed, decode_emit, decode_owed
+from service.core.effects import Owed, decode_emit, decode_owed, encode_effect
 from service.core.envelope import admit, decode, encode_internal
 from service.core.events import Event
 from service.core.reasons import Code
+from service.core.unreached import request_of
 from service.delivery import outcome
 from service.settings.load import load
 from service.simulator.play import world_of
@@ -308,3 +309,10 @@ def test_a_dead_delivery_carries_what_was_to_be_told() -> None:
         owed.template,
         owed.facts,
     )
+
+
+def test_a_lost_digest_loses_what_it_only_counts_as_well() -> None:
+    parts = (encode_effect(an_owed(1)), encode_effect(a_reminder(2)))
+    lost = request_of(an_owed(subject="inbox/ana", template="digest", parts=parts, extra={"more": 12}))
+
+    assert (lost.extra["lost"], lost.extra["titles"]) == (14, ["Send the offer", "Send the offer"])
