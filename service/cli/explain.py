@@ -145,7 +145,7 @@ def _about(record: "Record", person: str | None) -> "list[Decided]":
     found = [
         one
         for one in record.decided
-        if any(to == person for _, _, to in one.entry.effects)
+        if any(to == person for entry in (one.entry, *one.afterwards) for _, _, to in entry.effects)
         or any(named.search(reason.text) for reason in one.entry.reasons)
     ]
     return found or record.decided
@@ -153,7 +153,12 @@ def _about(record: "Record", person: str | None) -> "list[Decided]":
 
 def _show_message(explained: "Explained") -> None:
     put(f"{explained.subject}: {explained.title or 'closed long enough to be forgotten'}")
-    put(f"{explained.to} was told, notification {explained.key}")
+    said = (
+        f"{' and '.join(explained.told)} was told"
+        if explained.told
+        else f"{explained.to} was not told so far"
+    )
+    put(f"{said}, notification {explained.key}")
     for sentence in explained.sentences:
         put(f"  {sentence.about + ':':11} {sentence.text}")
 

@@ -44,15 +44,19 @@ def plan(
     """
     import asyncio
 
+    from service.cli.plan_readers import busiest_minutes, show_readers
+
     settings = read_settings(config)
     with _progress() as looked:
         plans = asyncio.run(_run(settings, looked, apply=apply))
-    groups = _groups(plans)
+    groups, readers = _groups(plans), busiest_minutes(plans, settings.policies)
     if as_json:
-        put_json({"applied": apply, "commitments": len(plans), "changes": [_as_dict(one) for one in groups]})
+        found = {"applied": apply, "commitments": len(plans), "changes": [_as_dict(one) for one in groups]}
+        put_json({**found, "at_one_minute": [one.as_dict() for one in readers]})
     else:
         for group in groups:
             _show(group, settings.graph, limit)
+        show_readers(readers, settings.graph)
         _sum_up(plans, command("plan --apply", config), applied=apply)
     raise typer.Exit(Exit.FINDINGS if plans and not apply else Exit.FINE)
 

@@ -172,8 +172,8 @@ def _play(settings: "Settings", history: "list[Event]", what: str) -> "Outcome":
 
 _FIGURES = {
     "messages": "messages",
-    "escalations": "of them to somebody else than the owner, after a miss",
     "off_hours": "of them outside of the reader's working hours",
+    "escalations": "times somebody else than the owner is told of a miss, in digests, too",
     "most_in_a_day": "the most one person gets in a day",
     "misses_found": "misses that somebody besides the owner heard of",
 }

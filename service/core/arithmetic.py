@@ -26,26 +26,29 @@ class Worked(NamedTuple):
     is_moved_into_hours: bool  # business days: the moment's clock lies outside of that day's working hours
     held_up: timedelta
     is_after_grace: bool
+    quiet_at: datetime | None = None  # a reminder's time that lies in quiet hours, and is moved before them
 
 
 def work_out(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> Worked:
     """The instant of `fires_at`, and what there is between it and the moment."""
     assert moment.at is not None
     at, planned_at = fires_at(firing, run, moment, calendar), nominal_at(firing, moment.at, calendar)
+    counted_at = nominal_at(firing, moment.at, calendar._replace(quiet=""))
     by = held_up(firing, run)
     step, repeat = firing.step, firing.step.repeat
     first = calendar.shifted(step.at, moment.at)
     left_out = list(_left_out(step.at, moment.at, first, calendar))
     if firing.round and repeat:
-        left_out += _left_out(repeat.every, first, planned_at, calendar)
+        left_out += _left_out(repeat.every, first, counted_at, calendar)
     last = repeat.every if firing.round and repeat else step.at
     counted_in_days = last.is_business and last.days != 0
     before = first if firing.round and repeat else moment.at
-    is_moved = counted_in_days and _clock(before, calendar) != _clock(planned_at, calendar)
+    is_moved = counted_in_days and _clock(before, calendar) != _clock(counted_at, calendar)
     is_after_grace = (
         moment.not_before is not None and not firing.is_before and at >= moment.not_before > planned_at
     )
-    return Worked(at, planned_at, tuple(sorted(set(left_out))), is_moved, by, is_after_grace)
+    quiet_at = counted_at if counted_at != planned_at else None
+    return Worked(at, planned_at, tuple(sorted(set(left_out))), is_moved, by, is_after_grace, quiet_at)
 
 
 def in_words(
@@ -69,12 +72,16 @@ def in_words(
         parts.append(f"and {firing.round} × {repeat.every.text} later")
     if worked.left_out:
         parts.append(f"leaving out {days_in_words(worked.left_out, calendar, holidays)}")
+    counted_at = worked.quiet_at or worked.planned_at
     if worked.is_moved_into_hours:
-        opens, closes = calendar.hours.on(worked.planned_at.astimezone(calendar.zone).date()) or (None, None)
+        opens, closes = calendar.hours.on(counted_at.astimezone(calendar.zone).date()) or (None, None)
         parts.append(
             f"moved into that day's working hours ({opens:%H:%M}-{closes:%H:%M})" if opens and closes else ""
         )
-    said = f"{', '.join(part for part in parts if part)} = {when(worked.planned_at, calendar)}"
+    said = f"{', '.join(part for part in parts if part)} = {when(counted_at, calendar)}"
+    if worked.quiet_at:
+        moved_to = when(worked.planned_at, calendar)
+        said += f"; moved before the owner's quiet hours ({calendar.quiet}), which end too late: {moved_to}"
     if worked.is_after_grace:
         return f"{said}; not before the grace for a date moved into the past is over, {when(worked.at, calendar)}"
     if worked.at == worked.planned_at:

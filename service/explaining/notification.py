@@ -14,6 +14,7 @@ from service.core.timeline import firings
 from service.core.view import iso
 from service.explaining.ahead import holidays_of, next_in_words
 from service.explaining.asked import Asked, find_asked
+from service.explaining.reached import reached
 from service.explaining.record import Decided, Record
 from service.explaining.versions import Versions
 
@@ -46,7 +47,8 @@ class Sentence(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """`key` is the request's; the message of a channel has its own, among the deliveries."""
+    """`key` is the request's, `to` whom it asked to tell; the message of a channel has its own, among the deliveries.
+    `told` are those whom it was sent to: whoever stands in, too."""
 
     key: str
     to: str
@@ -54,11 +56,12 @@ class Explained(NamedTuple):
     title: str
     facts: dict[str, object]
     sentences: list[Sentence]
+    told: list[str]
 
     def as_dict(self) -> dict[str, object]:
         said = [one._asdict() for one in self.sentences]
         about = {"notification_id": self.key, "to": self.to, "subject": self.subject, "title": self.title}
-        return {**about, **self.facts, "sentences": said}
+        return {**about, "told": self.told, **self.facts, "sentences": said}
 
 
 def explain_notification(record: Record, key: str, versions: Versions) -> Explained | None:
@@ -113,7 +116,9 @@ def _explain(record: Record, decided: Decided, key: str, to: str, versions: Vers
         "deliveries": [{"at": iso(at), "code": str(why.code), "text": why.text} for at, why in sent],
         "next": {"words": following, **({"at": iso(first.at), "to": first.to} if first else {})},
     }
-    return Explained(key, to, record.subject, state.title if state else "", facts, sentences)
+    title = state.title if state else ""
+    told = sorted(reached(decided.after.get(key, []), title or record.subject))
+    return Explained(key, to, record.subject, title, facts, sentences, told)
 
 
 def _event(entry: LogEntry, versions: Versions) -> str:

@@ -12,6 +12,7 @@ from service.core.effects import LogEntry, decode_log
 from service.core.events import TOPIC_OF_FAMILY, TOPICS
 from service.core.ids import effect_key, partition_of, split_subject
 from service.core.model import Commitment, Inbox, decode_state
+from service.core.reasons import Code
 from service.store.contract import Shard, Store
 
 _PAGE = 1_000
@@ -125,7 +126,7 @@ async def _follow(
         todo = [one for one in todo if _inbox_of(one[2], partitions) != shard]
         if here:
             seen |= {(shard, key) for _, key, _, _ in here}
-            trail = _Trail({key: roots for _, key, _, roots in here})
+            trail = _Trail(own[0][1].subject, {key: roots for _, key, _, roots in here})
             first = min((place for place, *_ in here), key=_ms)
             async for place, entry in _scan(store, shard, _before(first), trail.is_of_interest):
                 roots, handed_on = trail.take(entry)
@@ -138,9 +139,11 @@ async def _follow(
 class _Trail:
     """The keys that lead on through one inbox shard: of words asked for, of deliveries, of what waits there."""
 
-    def __init__(self, asked: dict[str, set[str]]) -> None:
+    def __init__(self, subject: str, asked: dict[str, set[str]]) -> None:
+        self._subject = subject
         self._known = asked
         self._waiting: dict[str, set[str]] = {}  # inbox -> words that go out later
+        self._checked: dict[str, set[str]] = {}  # reader -> words of a digest that was checked
         self._marks = {key.encode() for key in asked}
 
     def is_of_interest(self, raw: bytes) -> bool:
@@ -149,10 +152,12 @@ class _Trail:
     def take(self, entry: LogEntry) -> tuple[set[str], dict[str, str]]:
         """Which words the entry is about, and which it hands on to other inboxes."""
         word = entry.input_id if entry.input == "delivery" else _word(entry)
-        roots = set(self._known.get(word, ()))
+        roots = set(self._known.get(word, ())) or self._left_alone(entry)
         delivered = {key for what, key, _ in entry.effects if what in ("deliver", "delivery")}
-        if not roots and delivered and entry.input != "notification.requested":
-            roots = self._waiting.pop(entry.subject, set())
+        # What goes back to a subject is no word to anybody.
+        handed_on = {k: to for what, k, to in entry.effects if what == "notify" and not _is_subject(to)}
+        if not roots and entry.input != "notification.requested":
+            roots = self._no_longer_waiting(entry, is_delivered=bool(delivered))
         if not roots:
             return roots, {}
         for key in delivered:
@@ -160,11 +165,31 @@ class _Trail:
             self._learn(key, roots)
             self._learn(effect_key("delivery.dead", key), roots)
             self._learn(effect_key("delivery.bounced", key), roots)
-        if not entry.effects and any(reason.code in KEPT_FOR_LATER for reason in entry.reasons):
+        is_kept = any(reason.code in KEPT_FOR_LATER for reason in entry.reasons)
+        if is_kept and not delivered and not handed_on:
             self._waiting.setdefault(entry.subject, set()).update(roots)
             self._marks.add(entry.subject.encode())
-        # What goes back to a subject is no word to anybody.
-        return roots, {k: to for what, k, to in entry.effects if what == "notify" and not _is_subject(to)}
+        for what, _, to in entry.effects:
+            if what == "checked":
+                self._checked.setdefault(to, set()).update(roots)
+                self._marks.add(self._subject.encode())
+        return roots, handed_on
+
+    def _no_longer_waiting(self, entry: LogEntry, *, is_delivered: bool) -> set[str]:
+        """The words that a digest takes along; or those of which some are handed to whoever stands in."""
+        if is_delivered:
+            return self._waiting.pop(entry.subject, set())
+        is_delegated = any(reason.code == Code.DELEGATED for reason in entry.reasons)
+        return set(self._waiting.get(entry.subject, ())) if is_delegated else set()
+
+    def _left_alone(self, entry: LogEntry) -> set[str]:
+        """The last word that is left of a digest goes out as itself, by a key that no decision names."""
+        if entry.input != "delivery" or entry.subject != self._subject:
+            return set()
+        roots = set[str]().union(*(self._checked.get(to, ()) for _, _, to in entry.effects))
+        if roots:
+            self._learn(entry.input_id, roots)
+        return roots
 
     def _learn(self, key: str, roots: set[str]) -> None:
         self._known.setdefault(key, set()).update(roots)

@@ -18,6 +18,7 @@ from service.core.reasons import Code, Reason
 from service.core.recipients import resolve
 from service.core.view import CLOSED, expression_view, facts, iso
 from service.explaining.ahead import Ahead, ahead, held_by
+from service.explaining.reached import reached
 from service.explaining.record import Decided, Record, asked_by
 from service.explaining.versions import Versions
 
@@ -55,7 +56,8 @@ class Because(NamedTuple):
 
 
 class Untold(NamedTuple):
-    """Why `person` was not told of `subject` by `at`; or, where they were, when and by which message."""
+    """Why `person` was not told of `subject` by `at`; or, where they were, when and by which message. Told is who a
+    message was sent to."""
 
     subject: str
     person: str
@@ -72,8 +74,8 @@ class Untold(NamedTuple):
 def why_untold(record: Record, person: str, at: datetime, versions: Versions) -> Untold:
     """Everything that explains it, what was said first, then what kept silent, then what is still to come."""
     before = [one for one in record.decided if one.entry.at <= at]
-    told = list(_told(before, person, versions))
-    state, found = record.commitment, [*told]
+    asked = list(_asked_for(record, person, at, versions))
+    state, found = record.commitment, [*asked]
     if not before:
         found.append(_not_known_yet(record, versions))
     if state is not None:
@@ -83,27 +85,43 @@ def why_untold(record: Record, person: str, at: datetime, versions: Versions) ->
     if state is not None and state.status not in CLOSED:
         found += _to_come(state, person, at, versions)
     found += _told_later(record, person, at, versions)
-    found += _not_in_chain(state, person, before, versions)
+    if not asked:
+        found += _not_in_chain(state, person, before, versions)
     if not found:
         found = [Because("recorded", why.text, one.entry.at) for one in before for why in one.entry.reasons]
-    return Untold(record.subject, person, at, bool(told), list(dict.fromkeys(found)))
+    was_told = any(one.code == "told" for one in asked)
+    return Untold(record.subject, person, at, was_told, list(dict.fromkeys(found)))
 
 
-def _told(decided: list[Decided], person: str, versions: Versions) -> Iterator[Because]:
-    for one in decided:
-        for key, to in asked_by(one.entry).items():
-            if to != person:
+def _asked_for(record: Record, person: str, at: datetime, versions: Versions) -> Iterator[Because]:
+    """Each word that was meant for this person or came to them by `at`: whether it was sent, and what became of it."""
+    title = _title(record)
+    for one in record.decided:
+        for key, to in asked_by(one.entry).items() if one.entry.at <= at else ():
+            trail = [after for after in one.after.get(key, ()) if after.at <= at]
+            is_told = person in reached(trail, title)
+            if not is_told and to != person and all(after.subject != f"inbox/{person}" for after in trail):
                 continue
             said = when(one.entry.at, versions.settings.graph.calendar_of(person))
-            yield Because("told", f"{person} was told: decided {said}, notification {key}", one.entry.at)
-            for after in one.after.get(key, ()):
+            verb = "was told" if is_told else "was to be told"
+            what = "" if to == person else f" what was meant for {to}"
+            text = f"{person} {verb}{what}: decided {said}, notification {key}"
+            yield Because("told" if is_told else "decided", text, one.entry.at)
+            for after in trail:
                 for why in after.reasons:
                     if why.code != Code.DELIVER:
-                        yield Because(why.code, f"{_where(after)}: {why.text}", after.at)
+                        yield Because(why.code, f"{_where(after, person)}: {why.text}", after.at)
 
 
-def _where(entry: LogEntry) -> str:
-    return "delivery" if entry.input == "delivery" else entry.subject
+def _title(record: Record) -> str:
+    return (record.commitment.title if record.commitment else "") or record.subject
+
+
+def _where(entry: LogEntry, person: str) -> str:
+    if entry.input != "delivery":
+        return entry.subject
+    to = next((to for _, _, to in entry.effects), person)
+    return "delivery" if to == person else f"delivery to {to}"
 
 
 def _not_known_yet(record: Record, versions: Versions) -> Because:
@@ -200,12 +218,21 @@ def _mode(one: Ahead) -> str:
 
 
 def _told_later(record: Record, person: str, at: datetime, versions: Versions) -> Iterator[Because]:
-    """It came due after the time that was asked about."""
-    for one in record.decided:
-        if one.entry.at > at and person in asked_by(one.entry).values():
-            said = when(one.entry.at, versions.settings.graph.calendar_of(person))
-            yield Because(Code.NOT_DUE, f"{person} was told later, {said}", one.entry.at)
-            return
+    """It was sent, or came due, after the time that was asked about."""
+    calendar, title = versions.settings.graph.calendar_of(person), _title(record)
+    sent = [
+        sent_at
+        for one in record.decided
+        for after in one.after.values()
+        if (sent_at := reached(after, title).get(person)) is not None and sent_at > at
+    ]
+    due = [
+        one.entry.at for one in record.decided if one.entry.at > at and person in asked_by(one.entry).values()
+    ]
+    if sent:
+        yield Because(Code.NOT_DUE, f"{person} was told later, {when(min(sent), calendar)}", min(sent))
+    elif due:
+        yield Because(Code.NOT_DUE, f"{person} was to be told later, {when(due[0], calendar)}", due[0])
 
 
 def _not_in_chain(

@@ -56,9 +56,9 @@ def _people(table: Table, path: Path) -> list[dict[str, object]]:
         table.report.errors.append(table.problem_at(refused.mark, refused.message, hint))
         return []
     if len(rows) < 2:
-        table.error(
-            (), "there is nobody in it", "a header, as in id,name,email,manager,teams, and a line a person"
-        )
+        # Not by `error`: its place is that of `people`, where nothing that follows may be reported.
+        hint = "a header, as in id,name,email,manager,teams, and a line a person"
+        table.report.errors.append(table.problem((), "there is nobody in it", hint))
         return []
     header, *rest = rows
     names = _names(table, header)

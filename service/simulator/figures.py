@@ -16,12 +16,14 @@ INBOX = {"quiet": "quiet_hours", "digest": "digest", "low": "digest", "budget": 
 
 def summary(outcome: Outcome, directory: Directory) -> dict[str, object]:
     """`off_hours` are messages to people outside of their working hours; `misses_found` are subjects of which somebody
-    besides the owner heard that they were missed; `inbox` counts what was put off, and why."""
+    besides the owner heard that they were missed; `inbox` counts what was put off, and why. A digest is one message,
+    and each miss in it an escalation."""
     messages = outcome.messages
     people = [told for told in messages if told.owed.to in directory.people]
     a_day = Counter(
         (told.owed.to, told.at.astimezone(directory.zone_of(told.owed.to)).date()) for told in people
     )
+    escalations = escalations_by_person(outcome)
     put_off = Counter(
         INBOX[why.reason.code]
         for why in outcome.whys
@@ -29,15 +31,13 @@ def summary(outcome: Outcome, directory: Directory) -> dict[str, object]:
     )
     return {
         "messages": len(messages),
-        "escalations": sum(told.is_escalation for told in messages),
+        "escalations": escalations.total(),
         "off_hours": sum(_is_off_hours(told, directory) for told in people),
         "most_in_a_day": max(a_day.values(), default=0),
         "misses_found": len(first_heard(outcome)),
         "inbox": {name: put_off[name] for name in dict.fromkeys(INBOX.values())},
         "by_person": dict(Counter(told.owed.to for told in messages).most_common()),
-        "escalations_by_person": dict(
-            Counter(told.owed.to for told in messages if told.is_escalation).most_common()
-        ),
+        "escalations_by_person": dict(escalations.most_common()),
         "by_template": dict(Counter(told.owed.template for told in messages).most_common()),
         "by_policy": dict(Counter(told.owed.policy for told in messages).most_common()),
         "silences": dict(Counter(str(why.reason.code) for why in outcome.silences).most_common()),
@@ -45,13 +45,17 @@ def summary(outcome: Outcome, directory: Directory) -> dict[str, object]:
     }
 
 
+def escalations_by_person(outcome: Outcome) -> Counter[str]:
+    """How often each hears of a miss of somebody else's, by itself or in a digest."""
+    return Counter(one.to for told in outcome.messages for one in told.escalations)
+
+
 def first_heard(outcome: Outcome) -> dict[str, datetime]:
     """When somebody besides the owner first heard of a miss, by subject."""
     found: dict[str, datetime] = {}
     for told in outcome.messages:
-        if told.is_escalation:
-            subject = told.owed.subject
-            found[subject] = min(told.at, found.get(subject, told.at))
+        for one in told.escalations:
+            found[one.subject] = min(told.at, found.get(one.subject, told.at))
     return found
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.core.directory import World
-from service.core.effects import Owed
+from service.core.effects import Owed, decode_owed
 from service.core.events import CheckinScheduled, Event
 from service.core.reasons import SPOKEN
 from service.simulator.pure import PureRun, Why
@@ -39,9 +39,10 @@ class Told(NamedTuple):
         return owed.subject, owed.policy, owed.step, owed.round, owed.kind, owed.to, owed.template
 
     @property
-    def is_escalation(self) -> bool:
-        """Whether somebody else than the owner hears of a miss."""
-        return self.owed.template in MISSES and self.owed.to != self.owed.facts.get("owner")
+    def escalations(self) -> list[Owed]:
+        """What of it tells somebody else than the owner of a miss; a digest may hold several."""
+        words = [decode_owed(part) for part in self.owed.parts] or [self.owed]
+        return [one for one in words if one.template in MISSES and one.to != one.facts.get("owner")]
 
 
 class Outcome(NamedTuple):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.core.directory import Directory
+from service.simulator.figures import escalations_by_person
 from service.simulator.outcome import Outcome
 
 CELLS = 48
@@ -34,7 +35,7 @@ def text_lanes(outcome: Outcome, directory: Directory) -> Lanes:
     told = Counter((one.owed.to, min(CELLS - 1, (one.at - begin) // cell)) for one in messages)
     most = max(told.values(), default=1)
     total = Counter(one.owed.to for one in messages)
-    escalations = Counter(one.owed.to for one in messages if one.is_escalation)
+    escalations = escalations_by_person(outcome)
     names = sorted(total, key=lambda name: (name not in directory.people, -total[name], name))
     return Lanes(
         begin,

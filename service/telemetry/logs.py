@@ -44,6 +44,7 @@ LOG_EVENTS: dict[str, str] = {
     # decisions
     "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",
+    "poison_reckoning": "a subject broke its reckoning by another directory: an error of ours; its old time stays",
     "deadly_event": "an event ended the process, each time and alone; it is kept as a dead letter, the others go on",
     "deadly_timer": "a timer ended the process, each time and alone; it is put off, the others go on",
     "pinned_policy_lost": "subjects run under a policy that is neither in force nor in the store",

@@ -64,7 +64,8 @@ async def why_page(notification_id: str, deps: Deps, subject: str = "") -> Respo
     except StoreDown:
         return page("store_down", 503, {"Retry-After": "5"})
     book = deps.settings().book
-    return page("explain", found=found, to=book.name(found.to))
+    to = " and ".join(book.name(one) for one in found.told or [found.to])
+    return page("explain", found=found, to=to)
 
 
 def _asking(deps: WebDeps) -> Asking:

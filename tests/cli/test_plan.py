@@ -80,6 +80,9 @@ def test_a_plan_is_shown_and_then_done(shell: Shell, service: "subprocess.Popen[
     assert (change["policy"], change["count"], as_json.json["applied"]) == ("ladder", 1, False)
     assert (one["before"]["step"], one["after"]["step"], one["passed_over"]) == ("missed", "manager", ["day"])
 
+    [reader] = as_json.json["at_one_minute"]
+    assert (reader["to"], reader["commitments"]) == ("dana", 1)
+
     applied = shell("plan", "--apply")
 
     assert applied.code == 0

@@ -22,15 +22,23 @@ LABOUR_DAY = date(2026, 5, 1)
 WORKING = Calendar(BERLIN, Hours(off=frozenset({LABOUR_DAY, date(2026, 5, 14)})))
 NAMES = {LABOUR_DAY: "Labour Day"}
 
+quiets = st.sampled_from(("", "20:00-08:00", "12:00-08:00"))
 delays = st.integers(0, 400).map(lambda quarters: quarters * timedelta(minutes=15))
 
 
 @settings(max_examples=60, deadline=None)
-@given(policies("one"), moments, hours, zones, delays, delays, st.booleans())
+@given(policies("one"), moments, hours, zones, delays, delays, st.booleans(), quiets)
 def test_the_explained_instant_is_the_one_at_which_it_fires(
-    policy: Policy, at: datetime, working: Hours, zone: str, outage: timedelta, held: timedelta, moved: bool
+    policy: Policy,
+    at: datetime,
+    working: Hours,
+    zone: str,
+    outage: timedelta,
+    held: timedelta,
+    moved: bool,
+    quiet: str,
 ) -> None:
-    calendar, run = Calendar(ZoneInfo(zone), working), Run(policy.hash, outage=outage, held=held)
+    calendar, run = Calendar(ZoneInfo(zone), working, quiet), Run(policy.hash, outage=outage, held=held)
     moment = Moment(at, not_before=at + GRACE_FOR if moved else None)
     for firing in policy.firings:
         worked = work_out(firing, run, moment, calendar)
@@ -125,6 +133,17 @@ def test_a_date_moved_into_the_past_says_its_grace() -> None:
     said = in_words(worked, firing, "due", datetime(2026, 4, 29, 8, tzinfo=UTC), WORKING, {})
 
     assert said.endswith("not before the grace for a date moved into the past is over, Wed 2026-04-29 14:15")
+
+
+def test_a_reminder_that_quiet_hours_would_swallow_says_what_it_was_moved_before() -> None:
+    firing, moment = _firing(durations.at("4 business hours before")), datetime(2026, 4, 29, 5, tzinfo=UTC)
+    calendar = WORKING._replace(quiet="12:00-08:00")
+    worked = work_out(firing, Run("h"), Moment(moment), calendar)
+
+    assert in_words(worked, firing, "due", moment, calendar, NAMES) == (
+        "4 business hours before the deadline, Wed 2026-04-29 07:00 Europe/Berlin = Tue 2026-04-28 13:00; moved before "
+        "the owner's quiet hours (12:00-08:00), which end too late: Tue 2026-04-28 11:45"
+    )
 
 
 def _firing(at: At) -> Firing:

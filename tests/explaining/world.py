@@ -14,10 +14,13 @@ from service.core.directory import World
 from service.core.effects import Owed, decode_owed, encode_effect
 from service.core.envelope import admit
 from service.core.events import CheckinScheduled
+from service.core.model import Commitment, decode_state
 from service.core.roster import changes
+from service.core.still_owed import left_of, still_owed, subjects_of
 from service.delivery import outcome
 from service.engine import Owner
 from service.explaining.ask import Asking
+from service.explaining.record import shard_of
 from service.messages.links import Links
 from service.settings.load import load
 from service.settings.model import Settings
@@ -148,15 +151,28 @@ class Company:
         inboxes = [shard for shard in self._owners if shard.topic == "inbox"]
         entries = await self.store.claim(inboxes, "worker", 100, 0, to_ms(self.at))
         for entry in entries:
-            owed = decode_owed(entry.value)
-            error = self.refuses(owed)
-            done = (
-                outcome.failed(owed, error, self.at)
-                if error
-                else outcome.sent(owed, self.at, is_fallback_text=False)
-            )
+            done = await self._attempt(decode_owed(entry.value))
             await self.store.settle(entry, done.settled)
         return bool(entries)
+
+    async def _attempt(self, owed: Owed) -> outcome.Outcome:
+        """As the delivery does: what has waited is checked, then sent or refused."""
+        if owed.parts and not owed.is_final:
+            states = {subject: await self._state(subject) for subject in subjects_of(owed)}
+            return outcome.checked(owed, left_of(owed, states), self.at)
+        if owed.asked_at and (untrue := still_owed(owed, await self._state(owed.subject))):
+            return outcome.cancelled(owed, untrue, self.at)
+        error = self.refuses(owed)
+        return (
+            outcome.failed(owed, error, self.at)
+            if error
+            else outcome.sent(owed, self.at, is_fallback_text=False)
+        )
+
+    async def _state(self, subject: str) -> Commitment | None:
+        [raw] = await self.store.load(shard_of(subject, self.broker.partitions), [subject])
+        state = decode_state(raw) if raw else None
+        return state if isinstance(state, Commitment) else None
 
     # -- asking -------------------------------------------------------------------------------------------------------
     @property

@@ -15,15 +15,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from service.core.effects import Emit
+from service.channels.contract import ChannelError
+from service.core.directory import World
+from service.core.effects import Emit, decode_emit
 from service.core.envelope import admit, decode, encode_internal
-from service.core.events import Event
+from service.core.events import INTERNAL, Event
+from service.core.policy import PolicyBook
 from service.core.view import iso
+from service.delivery import outcome
 from service.settings.load import load
 from service.settings.model import Settings
 from service.simulator import pure, seller
-from service.simulator.outcome import simulate
 from service.simulator.play import world_of
+from service.simulator.pure import PureRun
 from service.simulator.quarter import Quarter, quarter
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +67,28 @@ def test_an_internal_event_is_what_its_way_through_the_log_would_have_made_of_it
         return event_of(emit)
 
     monkeypatch.setattr(pure, "event_of", both)
-    simulate(world, small.events, small.series)
+    run = PureRun(world, small.events[0].received_at)
+    run.schedule(small.series)
+    for event in small.events:
+        run.run_until(event.received_at)
+        run.give(event)
+    # What no quarter brings about: other policies for what is open, the end of a cadence, an address that is gone.
+    run.change(replaced_policies(world))
+    run.apply_plan()
+    run.schedule(())
+    gone = outcome.failed(
+        run.sent[-1].owed, ChannelError("no such address", bounced=True, permanent=True), run.now
+    )
+    for raw in gone.settled.emits:
+        run.give(pure.event_of(decode_emit(raw)))
 
-    assert kinds == {"notification.requested", "checkin.scheduled"}
+    assert kinds == INTERNAL
+
+
+def replaced_policies(world: World) -> World:
+    """The same policies, each in another version."""
+    live = tuple(msgspec.structs.replace(one, hash=f"{one.hash}-2") for one in world.policies.live)
+    return msgspec.structs.replace(world, policies=PolicyBook(live, {one.hash: one for one in live}))
 
 
 def test_deals_go_through_a_pipeline() -> None:
