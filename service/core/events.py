@@ -262,6 +262,7 @@ class NotificationUnreachable(Data, frozen=True, kw_only=True):
     round: int
     moment: str
     reason: str
+    extra: dict[str, object] = {}  # of the request
 
 
 class DeliveryOutcome(Data, frozen=True, kw_only=True):
