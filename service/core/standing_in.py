@@ -58,6 +58,11 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
         nobody = "nobody else stands in" if _is_theirs(tray, request, gone.delegate) else "nobody stands in"
         _unreachable(tray, request, f"{why}, and {nobody}" if not request.visited else why)
         return
+    own = request.others.get(delegate)
+    if own in ("high", request.urgency):
+        tray.because(Code.MERGED, f"{why}; {delegate}, who stands in, is told of it at the same time anyway")
+        _delegated(tray, request, (*request.visited, tray.to)[0], delegate)
+        return
     handed = msgspec.structs.replace(
         request,
         to=delegate,
@@ -76,11 +81,14 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
 
 def accepted(tray: Tray, request: NotificationRequested) -> None:
     """Who asked hears that `request` has found its reader in the place of another: they may answer it."""
-    if not request.visited or request.template in _FOR_FALLBACK:
-        return
+    if request.visited and request.template not in _FOR_FALLBACK:
+        _delegated(tray, request, request.visited[0], tray.to)
+
+
+def _delegated(tray: Tray, request: NotificationRequested, to: str, delegate: str) -> None:
     data = NotificationDelegated(
-        to=request.visited[0],
-        delegate=tray.to,
+        to=to,
+        delegate=delegate,
         policy=request.policy,
         step=request.step,
         cycle=request.cycle,
