@@ -12,18 +12,14 @@ from msgspec import UNSET
 
 from service.core.closing import react
 from service.core.draft import Draft, Notice
-from service.core.events import Answer, NotificationUnreachable
+from service.core.events import Answer
 from service.core.ladder import policy_of
 from service.core.model import Ack, Moment, Run, name_of, told_of
 from service.core.planning import move
-from service.core.policy import Recipients
 from service.core.reasons import Code
-from service.core.recipients import resolve
+from service.core.rules.helping import HELP, HELPERS, ask_for_help
 from service.core.series import is_closed
 from service.core.view import CLOSED
-
-HELP = "~help"
-_HELPERS = Recipients(("owner.mentor", "owner.manager"), first_only=True)
 
 
 def _moment(draft: Draft, data: Answer) -> Moment | None:
@@ -155,40 +151,12 @@ def on_help_requested(draft: Draft, data: Answer) -> None:
         "asked_by": data.by,
         "reason": data.reason if isinstance(data.reason, str) else "",
     }
-    if not _ask(draft, moment, _HELPERS, extra):
+    if not ask_for_help(draft, moment, HELPERS, extra):
         text = f"{data.by} asks for help, and there is no mentor and no manager"
         draft.because(Code.NOBODY, text)
         draft.tell_fallback(moment, HELP, text)
     react(draft, moment)
     _acknowledge(draft, moment, data)
-
-
-def _ask(draft: Draft, moment: Moment, helpers: Recipients, extra: dict[str, object]) -> bool:
-    """Whether there is anybody who can be asked."""
-    by = extra.get("asked_by")
-    found = [to for to in resolve(helpers, draft.state, draft.world.directory) if to != by]
-    for to in found:
-        draft.tell(
-            Notice(to, "offer_help", HELP, moment, ["help was asked for"], urgency="high", extra=extra)
-        )
-        draft.because(Code.HELP_WANTED, f"{to} is told: {by} asks for help")
-    return bool(found)
-
-
-def ask_next(draft: Draft, moment: Moment, data: NotificationUnreachable) -> None:
-    """Whoever was asked for help is away and nobody stands in: the next one is asked."""
-    helpers = after_name(_HELPERS, data.to, draft)
-    if helpers is not None:
-        _ask(draft, moment, helpers, data.extra)
-
-
-def after_name(listed: Recipients, to: str, draft: Draft) -> Recipients | None:
-    """What is left of a `first_of` after the name that led to `to`; None when that leads to nobody."""
-    people, names = draft.world.directory, listed.names
-    found = {name: resolve(Recipients((name,)), draft.state, people) for name in names}
-    tried = next((place for place, name in enumerate(names) if to in found[name]), len(names))
-    rest = tuple(name for name in names[tried + 1 :] if found[name] and to not in found[name])
-    return Recipients(rest, first_only=True) if rest and listed.first_only else None
 
 
 def on_recommitted(draft: Draft, data: Answer) -> None:

@@ -11,7 +11,7 @@ from service.core.events import NotificationDelegated, NotificationUnreachable
 from service.core.ladder import fire, give_up_on, policy_of
 from service.core.model import Moment, Run, Told, told_of
 from service.core.reasons import Code
-from service.core.rules.answers import HELP, after_name, ask_next
+from service.core.rules.helping import HELP, after_name, ask_next
 from service.core.series import excuse
 from service.core.timeline import held_until, told_after
 from service.core.view import CLOSED
