@@ -176,6 +176,7 @@ class Unreached(Struct, array_like=True):
     titles: list[str] = field(default_factory=list)  # of the first few
     last: bytes = b""  # JSON of the newest request
     why: str = ""
+    is_urgent: bool = False  # the word of `at` passed the fallback contact's quiet hours
 
 
 class Absence(Struct, array_like=True, frozen=True):

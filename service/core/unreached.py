@@ -75,16 +75,21 @@ def report(
             Code.FALLBACK_UNREACHED, f"{request.to} is the fallback contact: nobody is told now"
         )
     known = inbox.unreached.get(route)
-    if known is not None and now < known.at + TELL_AGAIN_AFTER:
+    is_urgent = request.urgency == "high"
+    # What is urgent does not wait behind a word that may itself wait for the morning.
+    if known is not None and now < known.at + TELL_AGAIN_AFTER and known.is_urgent >= is_urgent:
         lost, titles = request.extra.get("lost"), request.extra.get("titles")
         known.count += lost if isinstance(lost, int) else 1
         known.last, known.why = _encode(request), why
         for title in titles if isinstance(titles, list) else [request.facts.get("title") or request.subject]:
             if str(title) not in known.titles and len(known.titles) < NAMED_MAX:
                 known.titles.append(str(title))
-        said = f"the fallback contact heard at {known.at:%Y-%m-%d %H:%M} UTC that {request.to} is not reached"
+        said = (
+            f"the fallback contact was told at {known.at:%Y-%m-%d %H:%M} UTC that {request.to} is not reached"
+        )
         return (), Reason(Code.MERGED, f"{said}; this one is told with others on the next day")
-    inbox.unreached[route] = Unreached(now)
+    waiting = known or Unreached(now)
+    inbox.unreached[route] = msgspec.structs.replace(waiting, at=now, is_urgent=is_urgent)
     return _tell(request, route, why, now, world, "~fallback", {})
 
 
@@ -143,6 +148,8 @@ def _to_fallback(
         to=to,
         step=f"{step}:{request.policy}.{request.step}:{request.to}",
         template=TEMPLATE,
+        # That somebody is not reached waits for no digest, however small the thing they were not told.
+        urgency="high" if request.urgency == "high" else "normal",
         kind="notice",
         until="nothing",
         decided_at=now,

@@ -134,7 +134,7 @@ def _sources(folder: Path, overrides: Path | None) -> dict[str, tuple[str, str]]
     for place in (folder, overrides):
         if place is None or not place.is_dir():
             continue
-        for path in sorted(place.glob(f"*{SUFFIX}")):
+        for path in sorted(path for path in place.glob(f"*{SUFFIX}") if path.is_file()):
             found[path.name.removesuffix(SUFFIX)] = (str(path), path.read_text("utf-8"))
         for name in LAYOUTS:
             if (path := place / "layouts" / name).is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.settings.problems import Mark
+from service.settings.regular import not_utf8, read_regular
 
 # Some 50,000 people; a file beyond that is not a list of people.
 BYTES_MAX = 10_000_000
@@ -29,8 +30,7 @@ class Unreadable(Exception):
 def read_text(path: Path) -> str:
     """The text of the file; every line ends in one sign, however it did."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(BYTES_MAX + 1)
+        raw = read_regular(path, BYTES_MAX)
     except OSError as error:
         raise Unreadable(Mark(), f"cannot be read: {error.strerror}") from error
     if len(raw) > BYTES_MAX:
@@ -38,9 +38,8 @@ def read_text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
         hint = "save it as `CSV UTF-8`"
-        raise Unreadable(Mark(line, 1), f"byte {error.start} is not UTF-8", hint) from error
+        raise Unreadable(Mark(*not_utf8(raw, error)), f"byte {error.start} is not UTF-8", hint) from error
 
 
 def rows_of(text: str) -> list[list[Cell]]:

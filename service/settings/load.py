@@ -91,7 +91,7 @@ class _Folder:
 
     def read(self, name: str, *, optional: bool = True, shown_keys: frozenset[str] | None = None) -> Document:
         shown = str(self.path / name)
-        if optional and not (self.path / name).exists():
+        if optional and not (self.path / name).exists() and not (self.path / name).is_symlink():
             return Document(shown, None, self.report, shown_keys=shown_keys)
         return read(self.path / name, shown, self.report, shown_keys=shown_keys)
 

@@ -4,6 +4,7 @@ Their dates and names go into the pinned graph, so that an old decision replays,
 version of the library says.
 """
 
+import warnings
 from datetime import UTC, date, datetime
 
 from service.settings.problems import did_you_mean, nearest
@@ -39,5 +40,8 @@ def public_holidays(country: str, subdivision: str | None) -> dict[date, str]:
         known = did_you_mean(subdivision, regions) or f"some are: {', '.join(regions[:12])}"
         raise UnknownRegion("subdivision", message, known)
     years = range(FIRST_YEAR, datetime.now(UTC).year + YEARS_AHEAD + 1)
-    # In English, as all our sentences are; where the library has no English the names are the country's own.
-    return dict(holidays.country_holidays(country, subdivision, years, language="en_US"))
+    with warnings.catch_warnings():
+        # Of some countries the library knows the dates of a few years only, and says so on stderr.
+        warnings.simplefilter("ignore", UserWarning)
+        # In English, as all our sentences are; where the library has no English the names are the country's own.
+        return dict(holidays.country_holidays(country, subdivision, years, language="en_US"))

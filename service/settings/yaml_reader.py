@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 
 from service.settings.document import Document, Path_
 from service.settings.problems import Mark, Report
+from service.settings.regular import not_utf8, read_regular
 from service.settings.yaml_words import syntax_error
 
 # A megabyte is some 4,000 people; 32 levels are four times what any file here needs (YAML bombs: safety tests).
@@ -70,8 +71,7 @@ def read(path: Path, name: str, report: Report, *, shown_keys: frozenset[str] | 
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            raw = file.read(BYTES_MAX + 1)
+        raw = read_regular(path, BYTES_MAX)
     except OSError as error:
         raise Refused(Mark(), f"cannot be read: {error.strerror}") from error
     if len(raw) > BYTES_MAX:
@@ -79,8 +79,8 @@ def _text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise Refused(Mark(line, 1), f"byte {error.start} is not UTF-8", "save the file as UTF-8") from error
+        hint = "save the file as UTF-8"
+        raise Refused(Mark(*not_utf8(raw, error)), f"byte {error.start} is not UTF-8", hint) from error
 
 
 def _mark(event: Event) -> Mark:

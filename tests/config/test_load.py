@@ -318,3 +318,21 @@ def test_folder_of_somebody_else_cannot_be_read(config: Path) -> None:
 def test_environment_is_passed_in(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "REDIS_URL", "redis://elsewhere")
     assert load(config, {}).service.redis_url is None
+
+
+def test_a_pipe_or_a_link_that_leads_nowhere_is_named_and_nobody_waits_for_it(config: Path) -> None:
+    os.mkfifo(config / "policies" / "pipe.yaml")
+    (config / "policies" / "link.yaml").symlink_to(config / "gone.yaml")
+
+    said = {Path(problem.file).name: problem.message for problem in errors(config)}
+
+    assert said["pipe.yaml"] == "cannot be read: it is no regular file"
+    assert said["link.yaml"] == "cannot be read: No such file or directory"
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_line_and_column(config: Path) -> None:
+    (config / "policies" / "a.yaml").write_bytes("policy: p\ntitle: Größ".encode() + b"\xe9\n")
+
+    [problem] = errors(config)
+
+    assert (problem.line, problem.column) == (2, 12)
