@@ -220,9 +220,20 @@ class Draft:
             quiet="pass"
             if any(n.policy and n.policy.quiet == "pass" for n in (notice, *notice.joined))
             else "",
+            others=self._others(notice),
         )
         key = key or notify_key(request)
         return Emit(key, "inbox", "notification.requested", f"inbox/{notice.to}", self.now, _encode(request))
+
+    def _others(self, notice: Notice) -> dict[str, str]:
+        """Whoever stands in for this reader and is among them is told once."""
+        if len(self.notices) < 2 or notice.until == "nothing":
+            return {}
+        return {
+            one.to: one.urgency
+            for one in self.notices
+            if one is not notice and one.moment is notice.moment and one.until == notice.until
+        }
 
     def _facts(self, moment: Moment) -> dict[str, Any]:
         return facts(self.subject, self.state, moment)

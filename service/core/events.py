@@ -238,6 +238,7 @@ class NotificationRequested(Data, frozen=True, kw_only=True):
     extra: dict[str, object] = {}  # what this template needs beyond the facts, e.g. {"from": …, "to": …}
     quiet: str = ""  # pass: goes out in quiet time, too
     visited: list[str] = []  # whoever it was meant for and was away, the first one first
+    others: dict[str, str] = {}  # who else is asked about the same moment at once, and how urgently
 
 
 class NotificationDelegated(Data, frozen=True, kw_only=True):
@@ -262,6 +263,7 @@ class NotificationUnreachable(Data, frozen=True, kw_only=True):
     round: int
     moment: str
     reason: str
+    extra: dict[str, object] = {}  # of the request
 
 
 class DeliveryOutcome(Data, frozen=True, kw_only=True):

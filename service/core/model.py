@@ -185,6 +185,7 @@ class Absence(Struct, array_like=True, frozen=True):
     at: datetime
     until: datetime | None = None
     delegate: str = ""  # who stands in for them; "" nobody
+    said_at: datetime | None = None  # of one that was said by an event
 
 
 class Preferences(Struct, array_like=True, frozen=True):
@@ -217,9 +218,10 @@ class Inbox(Struct, array_like=True, tag="i1"):
     counted_until: datetime | None = None  # the end of that day
     absences: list[Absence] = field(default_factory=list)  # by events; those of the directory stand there
     back_at: datetime | None = None  # an absence that began before counts no more
-    away_said_at: datetime | None = None  # of the newest event about absence
+    away_said_at: datetime | None = None  # no longer written: each absence has its own
     preferences: Preferences | None = None
-    preferred_at: datetime | None = None
+    preferred_at: datetime | None = None  # source time of every preference that `preferred` does not name
+    preferred: dict[str, datetime] = field(default_factory=dict)  # preference -> source time
 
 
 State = Commitment | Inbox

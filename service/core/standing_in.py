@@ -41,11 +41,13 @@ def waits_for_return(tray: Tray, request: NotificationRequested, gone: Absence) 
         return True
     if _stand_in(tray, request, gone) or tray.person is None:
         return False
-    due_at, back_at = (
-        request.facts.get("due_at"),
-        reader.free_from(tray.inbox, tray.person, tray.world, tray.now),
-    )
-    return isinstance(due_at, str) and back_at is not None and back_at < datetime.fromisoformat(due_at)
+    due_at, back_at = due_of(request), reader.free_from(tray.inbox, tray.person, tray.world, tray.now)
+    return due_at is not None and back_at is not None and back_at < due_at
+
+
+def due_of(request: NotificationRequested) -> datetime | None:
+    due_at = request.facts.get("due_at")
+    return datetime.fromisoformat(due_at) if isinstance(due_at, str) else None
 
 
 def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
@@ -53,7 +55,13 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
     why = _in_words(tray, gone)
     delegate = _stand_in(tray, request, gone)
     if not delegate:
-        _unreachable(tray, request, f"{why}, and nobody stands in" if not request.visited else why)
+        nobody = "nobody else stands in" if _is_theirs(tray, request, gone.delegate) else "nobody stands in"
+        _unreachable(tray, request, f"{why}, and {nobody}" if not request.visited else why)
+        return
+    own = request.others.get(delegate)
+    if own in ("high", request.urgency):
+        tray.because(Code.MERGED, f"{why}; {delegate}, who stands in, is told of it at the same time anyway")
+        _delegated(tray, request, (*request.visited, tray.to)[0], delegate)
         return
     handed = msgspec.structs.replace(
         request,
@@ -73,11 +81,14 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
 
 def accepted(tray: Tray, request: NotificationRequested) -> None:
     """Who asked hears that `request` has found its reader in the place of another: they may answer it."""
-    if not request.visited or request.template in _FOR_FALLBACK:
-        return
+    if request.visited and request.template not in _FOR_FALLBACK:
+        _delegated(tray, request, request.visited[0], tray.to)
+
+
+def _delegated(tray: Tray, request: NotificationRequested, to: str, delegate: str) -> None:
     data = NotificationDelegated(
-        to=request.visited[0],
-        delegate=tray.to,
+        to=to,
+        delegate=delegate,
         policy=request.policy,
         step=request.step,
         cycle=request.cycle,
@@ -90,9 +101,20 @@ def _stand_in(tray: Tray, request: NotificationRequested, gone: Absence) -> str:
     """Whoever takes it; "" when nobody does. A check-in is one's own: nobody reports for another."""
     if request.facts.get("family") == "checkin" and request.facts.get("owner") == tray.to:
         return ""
+    if _is_theirs(tray, request, gone.delegate):
+        return ""
     known = tray.world.directory.people.get(gone.delegate)
     is_new = gone.delegate not in (*request.visited, tray.to) and len(request.visited) < DEPTH_MAX
     return gone.delegate if known is not None and known.active and is_new else ""
+
+
+def _is_theirs(tray: Tray, request: NotificationRequested, delegate: str) -> bool:
+    """Whether it is about the delegate: nobody is told of their own miss, or asked for the help that they ask for, in
+    the place of somebody above them."""
+    if request.template in _FOR_FALLBACK:
+        return False
+    asked_by, owner = request.extra.get("asked_by"), request.facts.get("owner")
+    return delegate == asked_by or (delegate == owner != (*request.visited, tray.to)[0])
 
 
 def _unreachable(tray: Tray, request: NotificationRequested, why: str) -> None:
@@ -110,6 +132,7 @@ def _unreachable(tray: Tray, request: NotificationRequested, why: str) -> None:
         round=request.round,
         moment=_moment(request),
         reason=why,
+        extra=request.extra,
     )
     _send_back(tray, request, "notification.unreachable", data)
     if request.facts.get("family") == "checkin" and request.facts.get("owner") == first:

@@ -10,6 +10,7 @@ from service.core.model import Commitment, Moment
 from service.core.reasons import Code, Reason
 from service.core.series import is_closed, standing
 from service.core.view import CLOSED
+from service.core.waiting import titles_of
 
 
 def still_owed(owed: Owed, state: Commitment | None) -> Reason | None:
@@ -45,19 +46,22 @@ def subjects_of(digest: Owed) -> list[str]:
 
 def left_of(digest: Owed, states: Mapping[str, Commitment | None]) -> Left:
     """The digest without what is no longer true; one part that is left alone goes out as itself."""
-    kept, reasons = list[bytes](), list[Reason]()
+    kept, named, reasons = list[bytes](), list[Owed](), list[Reason]()
     for raw in digest.parts:
         part = decode_owed(raw)
         untrue = still_owed(part, states.get(part.subject))
         if untrue is None:
             kept.append(raw)
+            named.append(part)
         else:
             title = part.facts.get("title") or part.subject
             reasons.append(Reason(untrue.code, f"{title} ({part.template}) is left out: {untrue.text}"))
-    more = digest.extra.get("more")
+    counted = digest.extra.get("more")
+    more = counted if isinstance(counted, int) else 0
     if not kept and not more:
         return Left(None, reasons)
     if len(kept) == 1 and not more:
-        only = decode_owed(kept[0])
+        only = named[0]
         return Left(replace(only, reasons=(*only.reasons, *digest.reasons)), reasons)
-    return Left(replace(digest, parts=tuple(kept), is_final=True), reasons)
+    facts = {**digest.facts, "title": titles_of(named, more)}
+    return Left(replace(digest, parts=tuple(kept), facts=facts, is_final=True), reasons)

@@ -3,7 +3,7 @@
 `now` is the request's own moment or the timer's firing, never a clock.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,6 +17,9 @@ from service.core.reasons import Code, Reason
 
 # What a channel that nobody configured, or a person who prefers none, is reached by (and then caught).
 DEFAULT_CHANNEL = "email"
+
+# How often what waits for somebody who is away without an end is looked after.
+LOOK_EVERY = timedelta(days=1)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,8 +41,10 @@ class Tray:
     def finish(self) -> Decision:
         inbox = self.inbox
         due_at = unreached.next_due(inbox) if inbox.unreached else None
-        if inbox.waiting and inbox.digest_at is not None and (due_at is None or inbox.digest_at < due_at):
-            due_at = inbox.digest_at
+        if inbox.waiting:
+            # For a return that nobody can tell it waits with a timer as well: the directory may say one meanwhile.
+            told_at = inbox.digest_at or self.now + LOOK_EVERY
+            due_at = told_at if due_at is None else min(due_at, told_at)
         return Decision(
             inbox,
             due_at,

@@ -8,20 +8,24 @@ from datetime import datetime
 
 import msgspec
 
-from service.core import reader
+from service.core import reader, unreached
 from service.core.effects import Owed, encode_effect
 from service.core.events import NotificationRequested
 from service.core.ids import subject_key
-from service.core.model import Waiting
+from service.core.model import Inbox, Waiting
 from service.core.reader import Later
 from service.core.reasons import Code
 from service.core.standing_in import hand_on, waits_for_return
 from service.core.tray import Tray
 from service.core.view import iso
 
-# A digest names so many, and counts the rest: it is one mail, and the state of an inbox is one value in the store.
-KEPT_MAX = 20
+# Of news so much is kept, and the rest is counted: nobody waits for an answer to it.
+NEWS_MAX = 20
+# All that somebody has to act on is kept, to be handed on or taken back; an inbox is one value in the store, though.
+KEPT_MAX = 300
 TEMPLATE = "digest"
+
+_DONE = "done"  # of what makes a word unnecessary the stronger: an acknowledgement is not enough
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(NotificationRequested).decode
@@ -32,32 +36,56 @@ def keep(tray: Tray, request: NotificationRequested, later: Later) -> None:
     inbox = tray.inbox
     when = f"at {later.at:%Y-%m-%d %H:%M} UTC" if later.at else "when they are back"
     tray.because(Code(later.code), f"{later.why}; it waits for the digest {when}")
-    forget_older(tray, request)
-    if len(inbox.waiting) < KEPT_MAX:
-        inbox.waiting.append(Waiting(_encode(request), later.why))
-    else:
+    until = forget_older(tray, request)
+    if not until:
+        tray.because(Code.MERGED, f"something newer about {title_of(request)} waits already")
+    elif _is_full(inbox, request):
         inbox.more += 1
-        tray.because(
-            Code.DIGEST, f"{title_of(request)} is only counted: the digest names {KEPT_MAX}, of more"
-        )
+        tray.because(Code.DIGEST, f"{title_of(request)} is only counted: so much waits already")
+    else:
+        inbox.waiting.append(Waiting(_encode(msgspec.structs.replace(request, until=until)), later.why))
     if later.at is not None:
         inbox.digest_at = min(inbox.digest_at or later.at, later.at)
 
 
-def forget_older(tray: Tray, request: NotificationRequested) -> None:
-    """Of what is asked about one moment of one subject only the last word counts."""
-    if request.until == "nothing":
-        return
+def _is_full(inbox: Inbox, request: NotificationRequested) -> bool:
+    if request.until != "nothing" or len(inbox.waiting) < NEWS_MAX:
+        return len(inbox.waiting) >= KEPT_MAX
+    return sum(_decode(one.request).until == "nothing" for one in inbox.waiting) >= NEWS_MAX
+
+
+def forget_older(tray: Tray, request: NotificationRequested) -> str:
+    """Of what is asked about one moment of one subject only the last word counts, whichever comes first: one that was
+    handed on comes late. What makes that word unnecessary: an answer that leaves either of them true is not enough.
+    "" when something newer waits in its place."""
+    inbox, until = tray.inbox, request.until
+    if until == "nothing" or not inbox.waiting:
+        return until
     kept = []
-    for one in tray.inbox.waiting:
-        older = _decode(one.request)
-        if older.until != "nothing" and _about(older) == _about(request):
-            tray.because(
-                Code.MERGED, f"what waited about {title_of(older)} ({older.step}) is overtaken by it"
-            )
-        else:
+    for one in inbox.waiting:
+        other = _decode(one.request)
+        if other.until == "nothing" or _about(other) != _about(request):
             kept.append(one)
-    tray.inbox.waiting = kept
+            continue
+        strongest = _DONE if other.cycle == request.cycle and _DONE in (other.until, until) else ""
+        if (other.cycle, other.decided_at) > (request.cycle, request.decided_at):
+            newer = msgspec.structs.replace(other, until=strongest or other.until)
+            kept.append(Waiting(_encode(newer), one.why))
+            until = ""
+        else:
+            tray.because(
+                Code.MERGED, f"what waited about {title_of(other)} ({other.step}) is overtaken by it"
+            )
+            until = until and (strongest or until)
+    _now_waits(inbox, kept)
+    return until
+
+
+def _now_waits(inbox: Inbox, kept: list[Waiting]) -> None:
+    """The digest of what has gone is off with it."""
+    inbox.waiting = kept
+    if not kept:
+        inbox.digest_at = None
 
 
 def tell_waiting(tray: Tray) -> None:
@@ -67,6 +95,7 @@ def tell_waiting(tray: Tray) -> None:
         why = f"{tray.to} is not {'in the directory' if person is None else 'active any more'}"
         for request in _take_all(tray):
             tray.unroutable(request, why)
+        _lose_counted(tray, why)
         return
     gone = reader.absence(inbox, person, tray.now)
     if gone is not None:
@@ -77,12 +106,24 @@ def tell_waiting(tray: Tray) -> None:
                 kept.append(one)
             else:
                 hand_on(tray, request, gone)
-        inbox.waiting = kept
+        _now_waits(inbox, kept)
+        if not kept:
+            _lose_counted(tray, f"{tray.to} is away")
     free_at = reader.free_from(inbox, person, tray.world, tray.now)
     if free_at != tray.now:
-        inbox.digest_at = free_at
+        inbox.digest_at = free_at if inbox.waiting else None
     elif inbox.waiting:
         _tell(tray)
+
+
+def hasten(tray: Tray) -> None:
+    """Somebody is away no longer, or for less long, or never will be back: what waits for a return that is off waits no
+    longer than anything else."""
+    inbox, person, world, now = tray.inbox, tray.person, tray.world, tray.now
+    is_there = person is not None and person.active
+    at = reader.next_digest(inbox, person, world, now) if person is not None and is_there else now
+    if inbox.waiting and at is not None and (inbox.digest_at is None or at < inbox.digest_at):
+        inbox.digest_at = at
 
 
 def _tell(tray: Tray) -> None:
@@ -91,6 +132,7 @@ def _tell(tray: Tray) -> None:
     window = min(inbox.digest_at or tray.now, tray.now)
     whys, more = list(dict.fromkeys(one.why for one in inbox.waiting)), inbox.more
     parts = [tray.owes(request) for request in _take_all(tray)]
+    inbox.more = 0
     if len(parts) == 1 and not more:
         tray.send(msgspec.structs.replace(parts[0], reasons=(*parts[0].reasons, *whys)))
         return
@@ -101,12 +143,29 @@ def _tell(tray: Tray) -> None:
 
 def _take_all(tray: Tray) -> list[NotificationRequested]:
     requests = [_decode(one.request) for one in tray.inbox.waiting]
-    tray.inbox.waiting, tray.inbox.more, tray.inbox.digest_at = [], 0, None
+    _now_waits(tray.inbox, [])
     return requests
 
 
+def _lose_counted(tray: Tray, why: str) -> None:
+    """What was only counted cannot be handed on: whoever looks after what is lost hears how much it is."""
+    more, tray.inbox.more = tray.inbox.more, 0
+    if more:
+        lost = _request(tray, [why], {"title": f"{more} more"}, {"lost": more}, tray.now)
+        emits, said = unreached.report(tray.inbox, lost, "", why, tray.now, tray.world)
+        tray.emits += emits
+        tray.reasons.append(said)
+
+
 def _digest(tray: Tray, parts: list[Owed], more: int, whys: list[str], window: datetime) -> Owed:
-    request = NotificationRequested(
+    request = _request(tray, whys, {"title": titles_of(parts, more)}, {"more": more}, window)
+    return msgspec.structs.replace(tray.owes(request), parts=tuple(encode_effect(part) for part in parts))
+
+
+def _request(
+    tray: Tray, whys: list[str], facts: dict[str, object], extra: dict[str, object], window: datetime
+) -> NotificationRequested:
+    return NotificationRequested(
         to=tray.to,
         subject=subject_key("inbox", tray.to),
         policy="",
@@ -122,13 +181,12 @@ def _digest(tray: Tray, parts: list[Owed], more: int, whys: list[str], window: d
         until="nothing",
         decided_at=tray.now,
         reasons=whys,
-        facts={"title": _titles(parts, more)},
-        extra={"more": more},
+        facts=facts,
+        extra=extra,
     )
-    return msgspec.structs.replace(tray.owes(request), parts=tuple(encode_effect(part) for part in parts))
 
 
-def _titles(parts: list[Owed], more: int) -> str:
+def titles_of(parts: list[Owed], more: int) -> str:
     """What the digest is called where nobody sees inside."""
     named = list(dict.fromkeys(title_of(part) for part in parts))
     rest = len(named) - 3 + more

@@ -14,6 +14,8 @@ from service.messages.view import MEANT_AS, NameOf, variables
 # Of a part's reasons the last says why it comes now; the whole of them is on the page behind it.
 WHY_CHARS_MAX = 200
 
+# A mail names so many, what somebody has to act on before what is only news, and counts the rest.
+NAMED_MAX = 20
 # Twenty parts with five links each are a mail that is cut: the page behind any of them has all the answers.
 LINKS_MAX = 2
 ELSE = "Another answer"
@@ -24,17 +26,19 @@ def view_of(
 ) -> tuple[dict[str, object], tuple[Action, ...]]:
     """The variables of any notification, and its buttons: a digest's are those of its parts."""
     view = variables(owed, reader, name_of)
-    if not view["count"]:
+    count = view["count"]
+    if not isinstance(count, int) or not count:
         return view, actions(owed, reader.id, links)
     shown, offered = list[object](), list[Action]()
-    parts = [decode_owed(raw) for raw in owed.parts]
+    parts = sorted((decode_owed(raw) for raw in owed.parts), key=lambda part: part.until == "nothing")
     since = min((part.asked_at or part.decided_at for part in parts), default=owed.decided_at)
-    for part in parts:
+    for part in parts[:NAMED_MAX]:
         # As of now, like the whole of the digest.
         inner, buttons = variables(part, reader, name_of), actions(part, reader.id, links)
         shown.append(_part(part, inner, buttons))
         offered += [Action(f"{one.label}: {inner['title']}", one.url, one.name) for one in buttons]
-    view |= {"items": shown, "since": Times(reader.time_zone, owed.decided_at).full(since)}
+    since_words = Times(reader.time_zone, owed.decided_at).full(since)
+    view |= {"items": shown, "more": count - len(shown), "since": since_words}
     return view, tuple(offered)
 
 

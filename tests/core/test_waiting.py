@@ -13,7 +13,7 @@ from service.core.ids import notify_key
 from service.core.model import Inbox, Preferences, decode_state, encode_state
 from service.core.policy import PolicyBook
 from service.core.reasons import Code
-from service.core.waiting import KEPT_MAX
+from service.core.waiting import KEPT_MAX, NEWS_MAX
 
 EVENING = datetime(2026, 3, 2, 21, tzinfo=UTC)
 MORNING = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -44,15 +44,15 @@ def morning(stored: bytes, fired_at: datetime = MORNING, world: World = WORLD) -
     return decide(stored, Timer(subject="inbox/ana", due_at=MORNING, fired_at=fired_at), world)
 
 
-def asked(count: int) -> bytes:
+def asked(count: int, until: str = "done") -> bytes:
     stored = None
     for number in range(count):
-        stored = ask(stored, number)
+        stored = ask(stored, number, until)
     assert stored is not None
     return stored
 
 
-def test_what_is_more_than_a_digest_names_is_counted_and_stays_small() -> None:
+def test_what_is_more_than_an_inbox_keeps_is_counted_and_stays_small() -> None:
     stored = asked(KEPT_MAX + 12)
 
     decision = morning(stored)
@@ -60,10 +60,21 @@ def test_what_is_more_than_a_digest_names_is_counted_and_stays_small() -> None:
     [digest] = decision.owed
     assert (len(digest.parts), digest.extra) == (KEPT_MAX, {"more": 12})
     assert digest.facts["title"] == f"Number 0, Number 1, Number 2 and {KEPT_MAX + 12 - 3} more"
-    assert len(stored) < 20_000
+    assert len(stored) < 500 * KEPT_MAX
     state = decode_state(encoded(decision))
     assert isinstance(state, Inbox)
     assert (state.waiting, state.more, decision.due_at) == ([], 0, None)
+
+
+def test_of_news_only_a_few_are_kept_and_never_in_the_place_of_what_is_asked() -> None:
+    stored = asked(NEWS_MAX + 3, until="nothing")
+    for number in range(NEWS_MAX + 3):
+        stored = ask(stored, 100 + number)
+
+    [digest] = morning(stored).owed
+
+    assert [decode_owed(part).until for part in digest.parts].count("done") == NEWS_MAX + 3
+    assert (len(digest.parts), digest.extra) == (2 * NEWS_MAX + 3, {"more": 3})
 
 
 def test_a_digest_is_one_key_whenever_somebody_looked_and_another_one_the_next_day() -> None:
@@ -94,6 +105,16 @@ def test_what_waits_for_somebody_who_has_left_is_not_lost() -> None:
     assert decision.owed == ()
     assert [dead.subject for dead in decision.dead] == ["deadline/c0", "deadline/c1"]
     assert [emit.subject for emit in decision.emits] == ["inbox/rosa"]
+
+
+def test_what_was_only_counted_for_somebody_who_has_left_is_counted_among_what_is_lost() -> None:
+    left = {**PEOPLE, "ana": Person("ana", active=False)}
+    world = msgspec.structs.replace(WORLD, directory=Directory(left, {}, {}))
+
+    state = morning(asked(NEWS_MAX + 3, until="nothing"), world=world).state
+
+    assert isinstance(state, Inbox)
+    assert (state.unreached[""].count, state.more) == (NEWS_MAX + 3 - 1, 0)
 
 
 def say(stored: bytes | None, kind: str, **data: object) -> Decision:

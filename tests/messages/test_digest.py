@@ -6,6 +6,7 @@ from service.core.effects import encode_effect
 from service.core.waiting import KEPT_MAX
 from service.messages import samples
 from service.messages.compiled import HTML_BYTES_MAX
+from service.messages.digest import NAMED_MAX
 from service.messages.links import Links
 from service.messages.render import render_plain
 from tests.messages.conftest import Render
@@ -22,9 +23,9 @@ def test_a_digest_of_all_that_an_inbox_keeps_is_not_cut(rendered: Render) -> Non
 
     assert not message.is_fallback
     assert len(message.html.encode()) < HTML_BYTES_MAX
-    assert "And 12 more" in message.text
-    assert message.text.count("Another answer\n") == KEPT_MAX
-    assert len(message.actions) == KEPT_MAX * 5
+    assert f"And {KEPT_MAX - NAMED_MAX + 12} more" in message.text
+    assert message.text.count("Another answer\n") == NAMED_MAX
+    assert len(message.actions) == NAMED_MAX * 5
 
 
 def test_a_digest_whose_template_is_lost_still_has_every_link(links: Links) -> None:

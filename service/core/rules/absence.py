@@ -1,5 +1,5 @@
-"""What people say about themselves: away, back, and how they want to be told. Newer words count before older ones, and
-all of them before the directory's."""
+"""What people say about themselves: away, back, and how they want to be told. Newer words about the same days or the
+same wish count before older ones, and all of them before the directory's."""
 
 from datetime import datetime
 
@@ -11,49 +11,53 @@ from service.core.events import Event, PersonAway, PersonBack, PreferencesChange
 from service.core.model import Absence, Preferences
 from service.core.reasons import Code
 from service.core.tray import Tray
-from service.core.waiting import tell_waiting
+from service.core.waiting import hasten, tell_waiting
 
 # Nobody plans more at once, and the state stays small.
 ABSENCES_MAX = 10
 
 
 def on_away(tray: Tray, event: Event, data: PersonAway) -> None:
-    """An absence; it replaces those that it overlaps."""
+    """An absence; it replaces those that it overlaps, unless they were said after it."""
     inbox, at = tray.inbox, _happened_at(event)
-    if not _is_newest(tray, inbox.away_said_at, at):
-        return
     begins = data.from_ if isinstance(data.from_, datetime) else at
     until = data.until if isinstance(data.until, datetime) else None
     if until is not None and until <= begins:
         tray.because(Code.REFUSED, "an absence ends after it begins; nothing was changed")
         return
-    inbox.away_said_at = at
+    overlapped = [a for a in inbox.absences if _overlap(a, begins, until)]
+    newest = [a.said_at or inbox.away_said_at or at for a in overlapped]
+    if inbox.back_at is not None and begins <= inbox.back_at:
+        newest.append(inbox.back_at)
+    if not _is_newest(tray, max(newest, default=None), at):
+        return
     delegate = data.delegate if isinstance(data.delegate, str) else ""
     if delegate and (delegate == tray.to or delegate not in tray.world.directory.people):
         what = "cannot stand in for themselves" if delegate == tray.to else "is not in the directory"
         tray.because(Code.REFUSED, f"{delegate} {what}: nobody stands in")
         delegate = ""
-    kept = [
-        a
-        for a in inbox.absences
-        if (until is not None and a.at >= until) or (a.until is not None and a.until <= begins)
-    ]
-    kept = [a for a in kept if a.until is None or a.until > tray.now]
-    inbox.absences = [*kept, Absence(begins, until, delegate)][-ABSENCES_MAX:]
+    kept = [a for a in inbox.absences if a not in overlapped and (a.until is None or a.until > tray.now)]
+    inbox.absences = [*kept, Absence(begins, until, delegate, at)][-ABSENCES_MAX:]
     until_words = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until they are back"
     stands_in = f"; {delegate} stands in" if delegate else ""
     tray.because(Code.RECORDED, f"{tray.to} is away from {begins:%Y-%m-%d %H:%M} {until_words}{stands_in}")
     if inbox.waiting and tray.person is not None and reader.absence(inbox, tray.person, tray.now):
         tell_waiting(tray)
+    else:
+        hasten(tray)
+
+
+def _overlap(known: Absence, begins: datetime, until: datetime | None) -> bool:
+    return (until is None or known.at < until) and (known.until is None or known.until > begins)
 
 
 def on_back(tray: Tray, event: Event, data: PersonBack) -> None:
     """Here again, also earlier than was planned: what has waited is told."""
     inbox, at = tray.inbox, _happened_at(event)
-    if not _is_newest(tray, inbox.away_said_at, at):
+    if not _is_newest(tray, inbox.back_at, at):
         return
-    inbox.away_said_at = inbox.back_at = at
-    inbox.absences = [absence for absence in inbox.absences if absence.at > at]
+    inbox.back_at = at
+    inbox.absences = [a for a in inbox.absences if a.at > at or (a.said_at or inbox.away_said_at or at) > at]
     tray.because(Code.RECORDED, f"{data.person} is back")
     if inbox.waiting:
         tell_waiting(tray)
@@ -62,9 +66,6 @@ def on_back(tray: Tray, event: Event, data: PersonBack) -> None:
 def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
     """What is named changes; null gives the decision back to the directory."""
     inbox, at = tray.inbox, _happened_at(event)
-    if not _is_newest(tray, inbox.preferred_at, at):
-        return
-    inbox.preferred_at = at
     said: dict[str, object] = {}
     if data.quiet is not UNSET:
         begin, _, end = (data.quiet or "").partition("-")
@@ -76,6 +77,12 @@ def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
         said["channels"] = _channels(tray, data.channels)
     if data.noise_budget is not UNSET:
         said["budget"] = data.noise_budget
+    said = {
+        name: wish
+        for name, wish in said.items()
+        if _is_newest(tray, inbox.preferred.get(name, inbox.preferred_at), at)
+    }
+    inbox.preferred |= dict.fromkeys(said, at)
     inbox.preferences = replace(inbox.preferences or Preferences(), **said)
     tray.because(Code.RECORDED, f"{data.person} is told as they asked: {', '.join(said) or 'nothing new'}")
     if inbox.waiting and "quiet" in said:

@@ -16,9 +16,8 @@ from service.core.events import Answer
 from service.core.ladder import policy_of
 from service.core.model import Ack, Moment, Run, name_of, told_of
 from service.core.planning import move
-from service.core.policy import Recipients
 from service.core.reasons import Code
-from service.core.recipients import resolve
+from service.core.rules.helping import HELP, HELPERS, ask_for_help
 from service.core.series import is_closed
 from service.core.view import CLOSED
 
@@ -148,21 +147,14 @@ def on_help_requested(draft: Draft, data: Answer) -> None:
     moment = _moment(draft, data)
     if moment is None:
         return
-    helpers = Recipients(("owner.mentor", "owner.manager"), first_only=True)
-    found = [to for to in resolve(helpers, draft.state, draft.world.directory) if to != data.by]
-    text = f"{data.by} asks for help"
     extra: dict[str, object] = {
         "asked_by": data.by,
         "reason": data.reason if isinstance(data.reason, str) else "",
     }
-    for to in found:
-        draft.tell(
-            Notice(to, "offer_help", "~help", moment, ["help was asked for"], urgency="high", extra=extra)
-        )
-        draft.because(Code.HELP_WANTED, f"{to} is told: {text}")
-    if not found:
-        draft.because(Code.NOBODY, f"{text}, and there is no mentor and no manager")
-        draft.tell_fallback(moment, "~help", f"{text}, and there is no mentor and no manager")
+    if not ask_for_help(draft, moment, HELPERS, extra):
+        text = f"{data.by} asks for help, and there is no mentor and no manager"
+        draft.because(Code.NOBODY, text)
+        draft.tell_fallback(moment, HELP, text)
     react(draft, moment)
     _acknowledge(draft, moment, data)
 

@@ -4,12 +4,16 @@ family; the table is at the end."""
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from service.core.draft import Draft
 from service.core.events import NotificationDelegated, NotificationUnreachable
-from service.core.ladder import give_up_on, policy_of
+from service.core.ladder import fire, give_up_on, policy_of
 from service.core.model import Moment, Run, Told, told_of
 from service.core.reasons import Code
+from service.core.rules.helping import HELP, after_name, ask_next
 from service.core.series import excuse
+from service.core.timeline import held_until, told_after
 from service.core.view import CLOSED
 
 
@@ -29,17 +33,22 @@ def on_delegated(draft: Draft, data: NotificationDelegated) -> None:
 
 
 def on_unreachable(draft: Draft, data: NotificationUnreachable) -> None:
-    """Somebody was not told after all; where nobody else was told by that step, the ladder takes the next one."""
+    """Somebody was not told after all; where nobody else was told by that step, the next one of its list is, else the
+    ladder takes its next step."""
     state, moment = draft.state, draft.state.moments.get(data.moment)
     draft.because(Code.UNREACHABLE, f"{data.to} was not told of {data.step}: {data.reason}")
     if moment is None or state.status in CLOSED or moment.changed > data.cycle:
         return
     step = (data.policy, data.step, data.cycle)
-    state.told[:] = [t for t in state.told if t.to != data.to or (t.policy, t.step, t.cycle) != step]
+    state.told[:] = [
+        t for t in state.told if data.to not in (t.to, t.stands_in_for) or (t.policy, t.step, t.cycle) != step
+    ]
     if state.checkin and data.to == state.owner:
         excuse(draft, state.checkin, moment, data.reason)
+    elif data.step == HELP:
+        ask_next(draft, moment, data)
     elif not any((t.policy, t.step, t.cycle) == step for t in told_of(state, moment)):
-        run = next((run for run in moment.runs if run.policy == data.policy_hash), None)
+        run = next((run for run in moment.runs if policy_of(draft, run).name == data.policy), None)
         if run is not None and moment.cycle == data.cycle:
             _go_on(draft, moment, run, data)
 
@@ -51,8 +60,14 @@ def _go_on(draft: Draft, moment: Moment, run: Run, data: NotificationUnreachable
         (f for f in policy.firings if f.bit == run.last and (f.step.id, f.round) == (data.step, data.round)),
         None,
     )
-    if fired is not None:
+    if fired is None:
+        return
+    rest = after_name(fired.step.notify, data.to, draft)
+    is_held = held_until(fired, run, moment, told_after(draft.state, moment)) is not None
+    if rest is None:
         give_up_on(draft, moment, run, fired)
+    elif not is_held:
+        fire(draft, moment, run, fired._replace(step=replace(fired.step, notify=rest)), draft.now)
 
 
 RULES: dict[str, Callable[[Draft, Any], None]] = {

@@ -18,9 +18,9 @@ from service.core.model import Inbox
 from service.core.reader import Later
 from service.core.reasons import Code
 from service.core.rules import absence
-from service.core.standing_in import accepted, hand_on, waits_for_return
+from service.core.standing_in import accepted, due_of, hand_on, waits_for_return
 from service.core.tray import Tray
-from service.core.waiting import forget_older, keep, tell_waiting
+from service.core.waiting import forget_older, hasten, keep, tell_waiting
 
 
 def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) -> Decision:
@@ -39,7 +39,7 @@ def decide_inbox(subject: str, state: Inbox | None, event: Event, world: World) 
 def on_timer(inbox: Inbox, timer: Timer, world: World) -> Decision:
     """What waits goes out; and what was lost on the way to this reader and is not told yet is told now."""
     tray = Tray(split_subject(timer.subject)[1], inbox, world, timer.fired_at)
-    if inbox.waiting and inbox.digest_at is not None and inbox.digest_at <= tray.now:
+    if inbox.waiting and (inbox.digest_at is None or inbox.digest_at <= tray.now):
         tell_waiting(tray)
     for emits, said in unreached.report_others(inbox, tray.now, world):
         tray.emits += emits
@@ -50,12 +50,9 @@ def on_timer(inbox: Inbox, timer: Timer, world: World) -> Decision:
 
 
 def reckon(subject: str, inbox: Inbox, world: World, now: datetime) -> Decision:
-    """People or calendars are others now: what waits for a return that is off waits no longer than anything else."""
+    """People or calendars are others now, and so may be the time until which something waits."""
     tray = Tray(split_subject(subject)[1], inbox, world, now)
-    if inbox.waiting and tray.person is not None:
-        at = reader.next_digest(inbox, tray.person, world, now)
-        if at is not None and (inbox.digest_at is None or at < inbox.digest_at):
-            inbox.digest_at = at
+    hasten(tray)
     tray.because(Code.RECKONED, "people or calendars are others than before; its timer was set anew")
     return tray.finish()
 
@@ -91,8 +88,12 @@ def _later(tray: Tray, person: Person, request: NotificationRequested, *, is_awa
         return Later(Code.AWAY, reader.free_from(inbox, person, world, now), "it came while you were away")
     quiet = reader.quiet_of(inbox, person)
     if quiet and request.quiet != "pass" and reader.in_quiet_until(inbox, person, world, now):
+        end = reader.free_from(inbox, person, world, now)
         why = f"it waited for the end of your quiet hours ({quiet})"
-        return Later(Code.QUIET, reader.free_from(inbox, person, world, now), why)
+        due_at = due_of(request) if request.until != "nothing" else None
+        if end is not None and due_at is not None and now < due_at <= end:
+            why = f"{why}, and fell due within them"
+        return Later(Code.QUIET, end, why)
     if request.urgency == "low":
         return Later(Code.LOW, reader.next_digest(inbox, person, world, now), "it is not urgent")
     if reader.is_over_budget(inbox, world, now):
