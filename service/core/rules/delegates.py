@@ -39,7 +39,7 @@ def on_unreachable(draft: Draft, data: NotificationUnreachable) -> None:
     if state.checkin and data.to == state.owner:
         excuse(draft, state.checkin, moment, data.reason)
     elif not any((t.policy, t.step, t.cycle) == step for t in told_of(state, moment)):
-        run = next((run for run in moment.runs if run.policy == data.policy_hash), None)
+        run = next((run for run in moment.runs if policy_of(draft, run).name == data.policy), None)
         if run is not None and moment.cycle == data.cycle:
             _go_on(draft, moment, run, data)
 
