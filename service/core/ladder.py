@@ -157,13 +157,19 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
             _pass_over(draft, moment, run, firing)
         return not firing.is_before
     for to in recipients:
-        if run.messages >= policy.messages_max:
+        if run.messages >= policy.messages_max and not _is_told_now(draft, policy, to):
             why = f"{policy.name} has sent its {policy.messages_max} messages"
             draft.because(Code.LIMIT, f"{to} is not told by {what}: {why}")
         else:
             _tell(draft, moment, run, firing, to)
     supersede(draft, moment, run, firing)
     return False
+
+
+def _is_told_now(draft: Draft, policy: Policy, to: str) -> bool:
+    """Whether this decision tells them already by the same policy: two steps at one instant are one message."""
+    notices = [one for told in draft.notices if told.to == to for one in (told, *told.joined)]
+    return any(one.policy is policy for one in notices)
 
 
 def _pass_over(draft: Draft, moment: Moment, run: Run, fired: Firing) -> None:
@@ -186,6 +192,7 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
     after = not firing.is_before
     template = step.template or _usual_template(policy, after, to == draft.state.owner)
     reason = f"step {step.id} of {policy.title or policy.name}: {step.at.in_words(policy.moment)}"
+    is_another = not _is_told_now(draft, policy, to)
     goes_out = draft.tell(
         Notice(
             to,
@@ -204,7 +211,7 @@ def _tell(draft: Draft, moment: Moment, run: Run, firing: Firing, to: str) -> No
     )
     if goes_out:
         draft.because(Code.STEP, f"{to} is told by {reason}")
-    run.last, run.messages = firing.bit, run.messages + 1
+    run.last, run.messages = firing.bit, run.messages + is_another
 
 
 def _usual_template(policy: Policy, after: bool, is_owner: bool) -> str:

@@ -114,12 +114,14 @@ class Firing(NamedTuple):
     """One round of one step; `bit` is its place in a run's `done` mask. Round 0 is the step itself.
 
     `is_before` is the side of the moment it lies on: for `09:00 on the day` only the moment can tell, see timeline.
+    `heeds_quiet`: a reminder that reaches its owner, who may not be told in quiet time, comes before that.
     """
 
     bit: int
     step: Step
     round: int
     is_before: bool
+    heeds_quiet: bool = False
 
     @property
     def is_business(self) -> bool:
@@ -163,8 +165,15 @@ class Policy(Struct, frozen=True, cache_hash=True):
         rounds = [(s, r) for s in self.steps for r in range((s.repeat.times if s.repeat else 0) + 1)]
         assert len(rounds) <= FIRINGS_MAX, "settings refuses a policy with more firings"
         force_setattr(
-            self, "firings", tuple(Firing(bit, s, r, s.at.is_before) for bit, (s, r) in enumerate(rounds))
+            self,
+            "firings",
+            tuple(
+                Firing(bit, s, r, s.at.is_before, self._heeds_quiet(s)) for bit, (s, r) in enumerate(rounds)
+            ),
         )
+
+    def _heeds_quiet(self, step: Step) -> bool:
+        return self.quiet == "respect" and step.urgency != "high" and "owner" in step.notify.names
 
 
 class PolicyBook(Struct, frozen=True):

@@ -128,14 +128,22 @@ def _begin(draft: Draft, policy: Policy) -> None:
         draft.because(Code.UNCHANGED, f"{policy.name} does not apply to it")
         return
     moment, run = draft.state.moments[policy.moment], Run(policy.hash)
+    is_silent = any(_is_silent(draft, one) for one in places(draft) if one.moment is moment)
     moment.runs.append(run)
     draft.because(Code.POLICY_REPLACED, f"{policy.name} is at work on it from now on")
+    if is_silent:
+        _stay_silent(draft, run, policy)
+        return
     _settle(draft, Place(moment, run, policy), policy, _told_by(draft, moment, policy))
 
 
 def _carry(draft: Draft, place: Place, new: Policy) -> None:
     """Answers, delays and counts stay with the run; its firings are known again by step and round."""
     moment, run, old = place
+    if _is_silent(draft, place):
+        run.policy = new.hash
+        _stay_silent(draft, run, new)
+        return
     taken = {_id(firing) for firing in old.firings if run.done >> firing.bit & 1}
     last = next((_id(firing) for firing in old.firings if firing.bit == run.last), None)
     run.policy = new.hash
@@ -143,6 +151,21 @@ def _carry(draft: Draft, place: Place, new: Policy) -> None:
     known = {_id(firing): firing.bit for firing in new.firings}
     # A last step that is called something else now: what stands highest of what is over takes its place.
     run.last = -1 if last is None else known.get(last, run.done.bit_length() - 1)
+
+
+def _is_silent(draft: Draft, place: Place) -> bool:
+    """Whether it was imported overdue: of a moment that had passed when it was first heard of, all is over, and nobody
+    was ever told. A late one that is no import is told of at once."""
+    moment, run, policy = place
+    opened_at, is_told = draft.state.opened_at, bool(told_of(draft.state, moment))
+    if moment.at is None or opened_at is None or moment.at > opened_at or is_told:
+        return False
+    return bool(policy.firings) and run.last < 0 and run.done == (1 << len(policy.firings)) - 1
+
+
+def _stay_silent(draft: Draft, run: Run, policy: Policy) -> None:
+    run.done = (1 << len(policy.firings)) - 1
+    draft.because(Code.IMPORTED, f"{policy.name} stays silent: an imported commitment never fires backwards")
 
 
 def _told_by(draft: Draft, moment: Moment, policy: Policy) -> set[tuple[str, int]]:
@@ -159,8 +182,9 @@ def _settle(draft: Draft, place: Place, old: Policy, taken: set[tuple[str, int]]
         return
     calendar = _calendar(draft)
     base = _reached(old, policy, taken, moment, calendar)
+    reached = {step for step, _ in taken}
     for firing in pending(run, policy, moment, calendar):
-        if _has_passed(draft, firing, place, base):
+        if _has_passed(draft, firing, place, base, reached):
             skip(draft, run, firing, Code.PASSED, f"{step_of(policy, firing)} lay in the past already")
     _count_from_now(draft, place, base)
 
@@ -178,21 +202,25 @@ def _reached(
     return max((_level(firing, moment, calendar) for firing in after), default=moment.at)
 
 
-def _has_passed(draft: Draft, firing: Firing, place: Place, base: datetime) -> bool:
+def _has_passed(draft: Draft, firing: Firing, place: Place, base: datetime, reached: set[str]) -> bool:
     """Reminders by their time. After the moment: what lies below the step that was reached, and what stands beside it
-    and would be due; the step at the moment itself, when nothing was said then, is no news any more."""
+    and would be due, but no round of itself; the step at the moment itself, when nothing was said then, is no news any
+    more."""
     moment, run, _ = place
     assert moment.at is not None
     calendar = _calendar(draft)
     if firing.is_before:
         return moment.at <= draft.now or is_behind(firing, moment.at, calendar, draft.now)
     level = _level(firing, moment, calendar)
+    if firing.round and level == base and firing.step.id in reached:
+        return False
     return level < base or (level == base and fires_at(firing, run, moment, calendar) <= draft.now)
 
 
 def _count_from_now(draft: Draft, place: Place, base: datetime) -> None:
-    """Of a ladder whose next step is overdue, the next step comes as long from now as it stands above the last one; the
-    rest keeps its distance. So nobody is told at once because somebody has written another time."""
+    """Of a ladder whose next step is overdue, the next step comes as long from now as it stands above the last one, a
+    round one interval from now; the rest keeps its distance. So nobody is told at once because somebody has written
+    another time."""
     moment, run, policy = place
     calendar, told = _calendar(draft), told_after(draft.state, moment)
     ahead = [
@@ -204,6 +232,8 @@ def _count_from_now(draft: Draft, place: Place, base: datetime) -> None:
     if following is None or due_at > draft.now:
         return
     at = draft.now + (_level(following, moment, calendar) - base)
+    if following.round and following.step.repeat:
+        at = calendar.shifted(following.step.repeat.every, at)
     at = calendar.working(at) if following.is_business else at
     run.outage += later_by(following, run, moment, calendar, at)
     # `16:00 on the day` comes at 16:00 of whatever day the moment counts for: hours alone may not move it.

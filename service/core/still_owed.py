@@ -1,6 +1,7 @@
 """Whether a notification that has waited is still true; asked once more just before it is sent."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -27,10 +28,17 @@ def still_owed(owed: Owed, state: Commitment | None) -> Reason | None:
     if state.checkin is not None and is_closed(state.checkin):
         return Reason(Code.CLOSED, f"{state.checkin.period} is {standing(state.checkin)} by now")
     asked_at = owed.asked_at or owed.decided_at
-    acks = [run.ack for run in moment.runs if run.policy == owed.policy_hash]
-    if owed.until == "acknowledged" and any(ack and ack.at >= asked_at for ack in acks):
+    if owed.until == "acknowledged" and _is_acknowledged(owed, moment, asked_at):
         return Reason(Code.ACKNOWLEDGED, "somebody is on it by now")
     return None
+
+
+def _is_acknowledged(owed: Owed, moment: Moment, asked_at: datetime) -> bool:
+    """Whether its policy is acknowledged since. Where the version that asked is replaced by another, every policy at
+    work must be: among them is the one it has become, and none of them may still have something to say."""
+    own = [run for run in moment.runs if run.policy == owed.policy_hash]
+    runs = own or moment.runs
+    return bool(runs) and all(run.ack is not None and run.ack.at >= asked_at for run in runs)
 
 
 class Left(NamedTuple):

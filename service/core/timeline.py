@@ -22,7 +22,7 @@ def nominal_at(firing: Firing, moment_at: datetime, calendar: Calendar) -> datet
     at = calendar.shifted(firing.step.at, moment_at)
     if firing.round and firing.step.repeat:
         at = calendar.shifted(firing.step.repeat.every, at, firing.round)
-    if calendar.quiet and firing.is_before and firing.step.urgency != "high":
+    if calendar.quiet and firing.is_before and firing.heeds_quiet:
         return told_before(calendar.quiet, calendar.zone, at, moment_at)
     return at
 
@@ -39,6 +39,12 @@ def fires_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> da
     at = reckoned_at(firing, run, moment, calendar)
     if firing.is_before:
         return at
+    if firing.round and firing.step.repeat and firing.step.at.is_business and not firing.is_business:
+        # Rounds of so many hours come after their step, also where that waits for an opening.
+        step = firing._replace(round=0)
+        begins = fires_at(step, run, moment, calendar)
+        if begins > reckoned_at(step, run, moment, calendar) and begins != moment.not_before:
+            return calendar.shifted(firing.step.repeat.every, begins, firing.round)
     if moment.not_before is not None and at < moment.not_before:
         return calendar.working(moment.not_before) if firing.is_business else moment.not_before
     return calendar.opening(at) if firing.is_business and held_up(firing, run) else at
@@ -76,15 +82,19 @@ def later_by(firing: Firing, run: Run, moment: Moment, calendar: Calendar, at: d
 
 def firings(policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
     """The policy's firings around this moment: `09:00 on the day` reminds of 17:00 and follows up on 08:00, and a
-    reminder's rounds end before the moment."""
+    reminder's rounds end before the moment; of those that quiet time brings to one instant only the first is one."""
     assert moment.at is not None
-    found = []
+    found = list[Firing]()
     for firing in policy.firings:
         at = firing.step.at
         if at.clock is not None and at.days == 0 and calendar.shifted(at, moment.at) < moment.at:
             firing = firing._replace(is_before=True)  # noqa: PLW2901  the same firing, on the side it falls
-        if firing.round and firing.is_before and nominal_at(firing, moment.at, calendar) >= moment.at:
-            continue
+        if firing.round and firing.is_before:
+            comes_at = nominal_at(firing, moment.at, calendar)
+            if comes_at >= moment.at or comes_at <= nominal_at(
+                firing._replace(round=firing.round - 1), moment.at, calendar
+            ):
+                continue
         found.append(firing)
     return found
 

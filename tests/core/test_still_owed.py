@@ -52,7 +52,19 @@ def test_an_acknowledgement_does_not_stop_what_waits_for_the_end() -> None:
 
 def test_an_acknowledgement_under_another_policy_does_not_count() -> None:
     owed = an_owed(decided_at=NOW, policy_hash="other", cycle=2, until="acknowledged")
-    assert still_owed(owed, a_state(acked_after_s=60)) is None
+    state = a_state(acked_after_s=60)
+    state.moments["due"].runs.append(Run("other"))
+    assert still_owed(owed, state) is None
+
+
+def test_where_its_version_is_replaced_every_policy_at_work_must_be_acknowledged() -> None:
+    owed = an_owed(decided_at=NOW, policy_hash="replaced", cycle=2, until="acknowledged")
+    state = a_state(acked_after_s=60)
+    assert still_owed(owed, state) is not None
+    state.moments["due"].runs.append(Run("other"))
+    assert still_owed(owed, state) is None
+    state.moments["due"].runs.clear()
+    assert still_owed(owed, state) is None
 
 
 def test_news_stays_true() -> None:
