@@ -148,6 +148,8 @@ def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
     by, later = _text(extra.get("by")), extra.get("next")
     later = later if isinstance(later, Mapping) else {}
     next_at = instant(later.get("at"))
+    if next_at is not None and next_at <= owed.decided_at:  # it came while this waited
+        next_at, later = None, {}
     who = later.get("to")
     whom = [_text(to) for to in who if _text(to)] if isinstance(who, list | tuple) else []
     return {

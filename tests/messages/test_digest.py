@@ -1,5 +1,7 @@
 """A digest as its reader gets it: whole, however full it is, and with a link for each answer whatever breaks."""
 
+from datetime import UTC, datetime
+
 from msgspec.structs import replace
 
 from service.core.effects import encode_effect
@@ -46,3 +48,13 @@ def test_a_digest_of_which_only_a_number_is_left_says_so(rendered: Render) -> No
     assert "And 3 more" in message.text
     assert "Owner" not in message.text
     assert message.actions == ()
+
+
+def test_what_has_waited_announces_no_next_step_that_came_meanwhile(rendered: Render) -> None:
+    missed = samples.usual("missed").owed
+    coming = {"next": {"at": "2026-11-24T16:00:00Z", "to": ["dana"]}}
+    early = replace(missed, extra=coming, decided_at=datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
+    late = replace(early, decided_at=datetime(2026, 11, 24, 16, 0, tzinfo=UTC))
+
+    assert "What happens next" in rendered(early, samples.ANA).text
+    assert "What happens next" not in rendered(late, samples.ANA).text
