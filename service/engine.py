@@ -185,9 +185,10 @@ class Owner:
             batch = Batch(self.shard.topic, world)
             for subject, due_ms in armed:
                 self._reckon(batch, subject, due_ms, now)
-            offset = None
-            if cursor == "0":
-                offset, batch.origins = (self.source, self.position, self.position), {GRAPH: graph}
+            offset, mark = None, graph if cursor == "0" else ""
+            # Half of it is by no directory: the one of before may come back, and then all has to be reckoned again.
+            if self.offsets.get(GRAPH) != mark:
+                offset, batch.origins = (self.source, self.position, self.position), {GRAPH: mark}
             if batch.states or offset:
                 await self._commit(batch, now, offset)
                 self.offsets |= batch.origins

@@ -171,6 +171,9 @@ def settle_date(draft: Draft, moment: Moment) -> None:
 
 
 def _put_date(draft: Draft, moment: Moment, at: object, on: object) -> None:
+    is_said_again = isinstance(on, date) and on.isoformat() == moment.on
+    if is_said_again and moment.at is not None and moment.at <= draft.now:
+        return  # a day that has passed has ended: its owner may live elsewhere by now
     moment.on = on.isoformat() if isinstance(on, date) else ""
     moment.at = _instant(draft, at, on)
     draft.state.flags = [flag for flag in draft.state.flags if flag != "far_off"]

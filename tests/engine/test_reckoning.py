@@ -116,3 +116,18 @@ async def test_more_than_one_page_is_reckoned_whole(shard: OneShard) -> None:
     due = await shard.due()
     assert len(due) == 450
     assert set(due.values()) == {to_ms(FRI - timedelta(days=2))}
+
+
+async def test_a_directory_that_comes_back_while_half_is_reckoned_is_reckoned_whole(shard: OneShard) -> None:
+    owner = await owned(shard, many=450, due_at=FRI.isoformat())
+
+    shard.worlds.replace(a_world("after", off=frozenset({date(2026, 3, 5)})))
+    await owner.reckon(MON)
+    # Some of them; all, where a store has one page.
+    assert to_ms(FRI - timedelta(days=2)) in (await shard.due()).values()
+    shard.worlds.replace(a_world("before"))
+    owner = await shard.own()  # whoever owns the shard next knows of it as well
+    assert owner.needs_reckoning
+    await reckoned(owner)
+
+    assert set((await shard.due()).values()) == {to_ms(FRI - timedelta(days=1))}
