@@ -123,9 +123,8 @@ async def test_a_directory_that_comes_back_while_half_is_reckoned_is_reckoned_wh
 
     shard.worlds.replace(a_world("after", off=frozenset({date(2026, 3, 5)})))
     await owner.reckon(MON)
-    assert (
-        to_ms(FRI - timedelta(days=2)) in (await shard.due()).values()
-    )  # of all, where a store has one page
+    # Some of them; all, where a store has one page.
+    assert to_ms(FRI - timedelta(days=2)) in (await shard.due()).values()
     shard.worlds.replace(a_world("before"))
     owner = await shard.own()  # whoever owns the shard next knows of it as well
     assert owner.needs_reckoning
