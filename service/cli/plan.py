@@ -109,12 +109,21 @@ def _groups(plans: "list[Plan]") -> list[Group]:
 def _show(group: Group, graph: "Directory", limit: int) -> None:
     count = len(group.members)
     put(f"{_headline(group)}: {count} open commitment{'s' * (count != 1)}")
-    for planned, change in group.members[:limit]:
+    told_apart = [(planned, change) for planned, change in group.members if not _is_as_before(change)]
+    for planned, change in told_apart[:limit]:
         put(f"  {planned.subject}  {planned.title}, of {planned.owner}")
         for line in _lines(planned.owner, change, graph):
             put(f"      {line}", DIM)
-    if count > limit:
-        put(f"  and {count - limit} more (--limit, --json)", DIM)
+    if len(told_apart) > limit:
+        put(f"  and {len(told_apart) - limit} more (--limit, --json)", DIM)
+    if as_before := count - len(told_apart):
+        put(f"  {as_before} whose next step stays as it is (--json)", DIM)
+
+
+def _is_as_before(change: "Change") -> bool:
+    """Whether nobody will notice: the same step comes next, and nothing is left out."""
+    is_plain = not change.passed and not change.is_silent and not change.is_put_off
+    return change.before == change.after and is_plain
 
 
 def _headline(group: Group) -> str:
@@ -129,7 +138,7 @@ def _lines(owner: str, change: "Change", graph: "Directory") -> list[str]:
     before, after = _next(change.before, owner, graph), _next(change.after, owner, graph)
     if change.is_put_off:
         return [f"next: {before}; this is due right now, so nothing is replaced before it is taken"]
-    lines = [f"next: {after} (as before)" if before == after else f"next: {before} → {after}"]
+    lines = [f"next: {before} → {after}"]
     if change.passed:
         lines.append(f"passed over: {', '.join(change.passed)}")
     if change.is_silent:

@@ -103,3 +103,15 @@ def test_a_plan_is_shown_and_then_done(shell: Shell, service: "subprocess.Popen[
         ("other", False),
     ]
     assert shell("plan").code == 1  # the event waits in the log
+
+
+def test_what_nobody_will_notice_is_counted_in_one_line(
+    shell: Shell, service: "subprocess.Popen[str]"
+) -> None:
+    later = {"id": "director", "at": "9 hours after", "notify": "owner.manager.manager"}
+    only(shell, ladder={**OLD, "steps": [*OLD["steps"], later]})
+
+    [headline, *lines] = shell("plan").out.splitlines()
+
+    assert headline.endswith(": 1 open commitment")
+    assert lines == ["  1 whose next step stays as it is (--json)"]
