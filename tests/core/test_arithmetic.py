@@ -147,4 +147,4 @@ def test_a_reminder_that_quiet_hours_would_swallow_says_what_it_was_moved_before
 
 
 def _firing(at: At) -> Firing:
-    return Firing(0, Step("s", at, Recipients(("owner",))), 0, at.is_before)
+    return Firing(0, Step("s", at, Recipients(("owner",))), 0, at.is_before, heeds_quiet=True)
