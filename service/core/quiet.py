@@ -27,27 +27,17 @@ def read_quiet(text: str) -> tuple[time, time] | None:
 
 def quiet_until(text: str, zone: ZoneInfo, at: datetime) -> datetime | None:
     """When the quiet time around `at` ends; None when `at` is in none."""
-    span = read_quiet(text)
-    if span is None:
-        return None
-    today = at.astimezone(zone).date()
-    ends = [
-        end for begin, end in (_on(today + timedelta(n), span, zone) for n in (-1, 0)) if begin <= at < end
-    ]
-    return max(ends, default=None)
+    return max((end for _, end in _around(text, zone, at)), default=None)
 
 
 def told_before(text: str, zone: ZoneInfo, at: datetime, due: datetime) -> datetime:
     """`at` itself, or just before the quiet time around it where that has not ended when it is due: told at its end, a
     reminder would come too late."""
-    span, end = read_quiet(text), quiet_until(text, zone, at)
-    if span is None or end is None or end < due:
+    around = _around(text, zone, at)
+    end = max((end for _, end in around), default=None)
+    if end is None or end < due:
         return at
-    today = at.astimezone(zone).date()
-    begins = [
-        begin for begin, until in (_on(today + timedelta(n), span, zone) for n in (-1, 0)) if until == end
-    ]
-    return min(begins) - BEFORE
+    return min(begin for begin, until in around if until == end) - BEFORE
 
 
 def quiet_end_after(text: str, zone: ZoneInfo, at: datetime) -> datetime | None:
@@ -57,6 +47,16 @@ def quiet_end_after(text: str, zone: ZoneInfo, at: datetime) -> datetime | None:
         return None
     today = at.astimezone(zone).date()
     return min(end for n in (-1, 0, 1, 2) if (end := _on(today + timedelta(n), span, zone)[1]) > at)
+
+
+def _around(text: str, zone: ZoneInfo, at: datetime) -> list[tuple[datetime, datetime]]:
+    """The quiet times that `at` lies in."""
+    span = read_quiet(text)
+    if span is None:
+        return []
+    today = at.astimezone(zone).date()
+    found = [_on(today + timedelta(n), span, zone) for n in (-1, 0)]
+    return [(begin, end) for begin, end in found if begin <= at < end]
 
 
 def _on(day: date, span: tuple[time, time], zone: ZoneInfo) -> tuple[datetime, datetime]:

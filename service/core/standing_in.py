@@ -119,7 +119,7 @@ def _is_theirs(tray: Tray, request: NotificationRequested, delegate: str) -> boo
 
 def _unreachable(tray: Tray, request: NotificationRequested, why: str) -> None:
     first = (*request.visited, tray.to)[0]
-    tray.because(Code.UNREACHABLE, f"{why}; {title(request)} goes back to where it came from")
+    tray.because(Code.UNREACHABLE, f"{why}; {unreached.title_of(request)} goes back to where it came from")
     if request.template in _FOR_FALLBACK:
         tray.unroutable(request, why)
         return
@@ -152,10 +152,6 @@ def _send_back(tray: Tray, request: NotificationRequested, kind: str, data: Stru
 
 def _moment(request: NotificationRequested) -> str:
     return str(request.facts.get("moment", "due"))
-
-
-def title(request: NotificationRequested) -> str:
-    return str(request.facts.get("title") or request.subject)
 
 
 def _in_words(tray: Tray, gone: Absence) -> str:

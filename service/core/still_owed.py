@@ -10,6 +10,7 @@ from service.core.effects import Owed, decode_owed
 from service.core.model import Commitment, Moment
 from service.core.reasons import Code, Reason
 from service.core.series import is_closed, standing
+from service.core.unreached import title_of
 from service.core.view import CLOSED
 from service.core.waiting import titles_of
 
@@ -62,8 +63,9 @@ def left_of(digest: Owed, states: Mapping[str, Commitment | None]) -> Left:
             kept.append(raw)
             named.append(part)
         else:
-            title = part.facts.get("title") or part.subject
-            reasons.append(Reason(untrue.code, f"{title} ({part.template}) is left out: {untrue.text}"))
+            reasons.append(
+                Reason(untrue.code, f"{title_of(part)} ({part.template}) is left out: {untrue.text}")
+            )
     counted = digest.extra.get("more")
     more = counted if isinstance(counted, int) else 0
     if not kept and not more:

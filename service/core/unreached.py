@@ -33,6 +33,11 @@ _decode = msgspec.json.Decoder(NotificationRequested).decode
 Told = tuple[tuple[Emit, ...], Reason]
 
 
+def title_of(about: Owed | NotificationRequested) -> str:
+    """What a reader knows the subject of a notification by."""
+    return str(about.facts.get("title") or about.subject)
+
+
 def request_of(owed: Owed) -> NotificationRequested:
     """What was asked for when this delivery was decided: what is left of it when the delivery is given up."""
     return NotificationRequested(
@@ -62,7 +67,7 @@ def _inside(digest: Owed) -> dict[str, object]:
     more = digest.extra.get("more")
     return {
         "lost": len(parts) + (more if isinstance(more, int) else 0),
-        "titles": [str(part.facts.get("title") or part.subject) for part in parts],
+        "titles": [title_of(part) for part in parts],
     }
 
 
@@ -81,7 +86,7 @@ def report(
         lost, titles = request.extra.get("lost"), request.extra.get("titles")
         known.count += lost if isinstance(lost, int) else 1
         known.last, known.why = _encode(request), why
-        for title in titles if isinstance(titles, list) else [request.facts.get("title") or request.subject]:
+        for title in titles if isinstance(titles, list) else [title_of(request)]:
             if str(title) not in known.titles and len(known.titles) < NAMED_MAX:
                 known.titles.append(str(title))
         said = (

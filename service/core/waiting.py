@@ -17,6 +17,7 @@ from service.core.reader import Later
 from service.core.reasons import Code
 from service.core.standing_in import hand_on, waits_for_return
 from service.core.tray import Tray
+from service.core.unreached import title_of
 from service.core.view import iso
 
 # Of news so much is kept, and the rest is counted: nobody waits for an answer to it.
@@ -191,10 +192,6 @@ def titles_of(parts: list[Owed], more: int) -> str:
     named = list(dict.fromkeys(title_of(part) for part in parts))
     rest = len(named) - 3 + more
     return f"{', '.join(named[:3])} and {rest} more" if rest > 0 else ", ".join(named)
-
-
-def title_of(about: Owed | NotificationRequested) -> str:
-    return str(about.facts.get("title") or about.subject)
 
 
 def _about(request: NotificationRequested) -> tuple[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.settings.problems import Mark
-from service.settings.regular import not_utf8, read_regular
+from service.settings.regular import Unreadable, read_text
 
 # Some 50,000 people; a file beyond that is not a list of people.
 BYTES_MAX = 10_000_000
@@ -19,27 +19,10 @@ class Cell(NamedTuple):
     text: str
 
 
-class Unreadable(Exception):
-    """The file is no such table; nothing of it can be used."""
-
-    def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.mark, self.message, self.hint = mark, message, hint
-
-
-def read_text(path: Path) -> str:
+def read_table(path: Path) -> str:
     """The text of the file; every line ends in one sign, however it did."""
-    try:
-        raw = read_regular(path, BYTES_MAX)
-    except OSError as error:
-        raise Unreadable(Mark(), f"cannot be read: {error.strerror}") from error
-    if len(raw) > BYTES_MAX:
-        raise Unreadable(Mark(), f"is larger than {BYTES_MAX:,} bytes")
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        hint = "save it as `CSV UTF-8`"
-        raise Unreadable(Mark(*not_utf8(raw, error)), f"byte {error.start} is not UTF-8", hint) from error
+    text = read_text(path, BYTES_MAX, if_not_utf8="save it as `CSV UTF-8`")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def rows_of(text: str) -> list[list[Cell]]:

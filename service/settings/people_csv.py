@@ -9,10 +9,11 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
-from service.settings.csv_reader import Cell, Unreadable, read_text, rows_of
+from service.settings.csv_reader import Cell, read_table, rows_of
 from service.settings.document import Document, Path_
 from service.settings.people import PersonModel
 from service.settings.problems import Problem, did_you_mean
+from service.settings.regular import Unreadable
 
 _SEPARATOR = ";"
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -48,7 +49,7 @@ def _people(table: Table, path: Path) -> list[dict[str, object]]:
     """Every person with a row; nobody where the file cannot be used at all, which is said here and only here."""
     table.spoilt.add(table.mark(("people",)))
     try:
-        text = read_text(path)
+        text = read_table(path)
         table.lines = text.split("\n")
         rows = rows_of(text)
     except Unreadable as refused:

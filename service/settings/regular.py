@@ -1,18 +1,32 @@
 """Files as configurations have them: a pipe or a device in the place of one is refused, reading it may never end."""
 
-import errno
 from pathlib import Path
 
+from service.settings.problems import Mark
 
-def read_regular(path: Path, limit: int) -> bytes:
-    """At most `limit` bytes and one more; OSError where there is no such file, or it is none."""
+
+class Unreadable(Exception):
+    """Nothing of the file can be used, or nothing from `mark` on."""
+
+    def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.mark, self.message, self.hint = mark, message, hint
+
+
+def read_text(path: Path, limit: int, *, if_larger: str = "", if_not_utf8: str) -> str:
+    """The text of a file of at most `limit` bytes, its byte order mark left out; the hints go into Unreadable."""
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is no regular file")
-    with path.open("rb") as file:
-        return file.read(limit + 1)
-
-
-def not_utf8(raw: bytes, error: UnicodeDecodeError) -> tuple[int, int]:
-    """Line and column, from 1, of the first byte that is not UTF-8."""
-    before = raw[: error.start].decode("utf-8-sig")
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise Unreadable(Mark(), "cannot be read: it is no regular file")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise Unreadable(Mark(), f"cannot be read: {error.strerror}") from error
+    if len(raw) > limit:
+        raise Unreadable(Mark(), f"is larger than {limit:,} bytes", if_larger)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig")
+        at = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        raise Unreadable(at, f"byte {error.start} is not UTF-8", if_not_utf8) from error

@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
 
 from service.settings.document import Document, Path_
 from service.settings.problems import Mark, Report
-from service.settings.regular import not_utf8, read_regular
+from service.settings.regular import Unreadable, read_text
 from service.settings.yaml_words import syntax_error
 
 # A megabyte is some 4,000 people; 32 levels are four times what any file here needs (YAML bombs: safety tests).
@@ -41,12 +41,8 @@ _OLD_SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?")
 _OLD_OCTAL = re.compile(r"[-+]?0[0-9]+")
 
 
-class Refused(Exception):
+class Refused(Unreadable):
     """The file cannot be read any further."""
-
-    def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.mark, self.message, self.hint = mark, message, hint
 
 
 def read(path: Path, name: str, report: Report, *, shown_keys: frozenset[str] | None = None) -> Document:
@@ -63,24 +59,19 @@ def read(path: Path, name: str, report: Report, *, shown_keys: frozenset[str] | 
         if shown_keys is not None:
             document.lines = builder.hide(text.splitlines())
             builder.fill_in_lines()
-    except Refused as refused:
+    except Unreadable as refused:
         report.errors.append(document.problem_at(refused.mark, refused.message, refused.hint))
         document.data = None
     return document
 
 
 def _text(path: Path) -> str:
-    try:
-        raw = read_regular(path, BYTES_MAX)
-    except OSError as error:
-        raise Refused(Mark(), f"cannot be read: {error.strerror}") from error
-    if len(raw) > BYTES_MAX:
-        raise Refused(Mark(), f"is larger than {BYTES_MAX:,} bytes", "split it, or import people from HR")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        hint = "save the file as UTF-8"
-        raise Refused(Mark(*not_utf8(raw, error)), f"byte {error.start} is not UTF-8", hint) from error
+    return read_text(
+        path,
+        BYTES_MAX,
+        if_larger="split it, or import people from HR",
+        if_not_utf8="save the file as UTF-8",
+    )
 
 
 def _mark(event: Event) -> Mark:
