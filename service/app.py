@@ -20,7 +20,6 @@ from service.cadences import announce
 from service.channels import Channels, Outlets
 from service.consumers.names import HeldName, NameLease
 from service.consumers.worker import Worker
-from service.core.directory import World
 from service.core.effects import Owed
 from service.core.events import TOPIC_OF_FAMILY
 from service.core.ids import split_subject
@@ -171,7 +170,7 @@ class App:
         """
         await self._pin(settings, templates)
         self.settings, self.templates = settings, templates
-        self._worlds.replace(self._world())
+        self._worlds.replace(settings.world(templates.hashes))
         if self.role in ("all", "worker"):
             await self._announce_cadences()
 
@@ -208,20 +207,9 @@ class App:
         for name, content_hash in templates.hashes.items():
             await self.store.put_pinned("template", content_hash, templates.bundle(name))
 
-    def _world(self) -> World:
-        settings = self.settings
-        return World(
-            settings.policies,
-            settings.graph,
-            dict(self.templates.hashes),
-            frozenset(settings.channels),
-            settings.service.fallback_contact,
-            settings.service.noise_budget,
-        )
-
     def _wire(self) -> None:
         settings = self.settings
-        self._worlds = Worlds(self._world(), self.store, compile_policy)
+        self._worlds = Worlds(settings.world(self.templates.hashes), self.store, compile_policy)
         self.worker = self._worker(self._worlds)
         channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
         self._ends.push_async_callback(channels.close)

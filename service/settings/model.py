@@ -1,9 +1,10 @@
 """What a loaded configuration is made of. `load.py` makes one; everybody else only reads it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.core.directory import Directory
+from service.core.directory import Directory, World
 from service.core.events import CheckinScheduled
 from service.core.policy import PolicyBook
 from service.settings.address_book import AddressBook
@@ -28,3 +29,14 @@ class Settings:
     pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>
     people_file: Path | None = None  # where the people stand, if not in directory.yaml itself
     integrations: dict[str, Integration] = field(default_factory=dict)  # by the name in their address
+
+    def world(self, templates: Mapping[str, str]) -> World:
+        """What decisions look at; `templates` are the hashes of those that messages are rendered with, by name."""
+        return World(
+            policies=self.policies,
+            directory=self.graph,
+            templates=dict(templates),
+            channels=frozenset(self.channels),
+            fallback_contact=self.service.fallback_contact,
+            noise_budget=self.service.noise_budget,
+        )

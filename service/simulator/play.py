@@ -93,14 +93,7 @@ class PureStage:
 
 def world_of(settings: Settings) -> World:
     """What decisions look at, of a configuration without templates: messages are named, not rendered."""
-    return World(
-        policies=settings.policies,
-        directory=settings.graph,
-        templates={},
-        channels=frozenset(settings.channels),
-        fallback_contact=settings.service.fallback_contact,
-        noise_budget=settings.service.noise_budget,
-    )
+    return settings.world({})
 
 
 # A stage from the first configuration and the time it begins; what it opened is closed at the end.
