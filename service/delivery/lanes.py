@@ -93,9 +93,12 @@ class Lane:
                 await self._has_room.wait()
 
     def slot_s(self) -> float:
-        """In how many seconds the next one that steps aside should come back; each call is another one's turn."""
+        """In how many seconds the next one that steps aside should come back; each call is another one's turn. At most
+        HOLD_S: a send that hung for half a minute says little of how quick the channel is after that, and hundreds of
+        turns at such a pace would be hours."""
         now = self._timer()
-        self._last_slot = max(now + self.drain_s, self._last_slot) + self.pace_s / self._sends
+        turn = max(now + self.drain_s, self._last_slot) + self.pace_s / self._sends
+        self._last_slot = min(turn, now + HOLD_S)
         return self._last_slot - now
 
     @contextlib.asynccontextmanager

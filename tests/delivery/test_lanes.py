@@ -109,6 +109,19 @@ async def test_those_who_step_aside_come_back_one_after_the_other() -> None:
     await stop(lane, work)
 
 
+async def test_a_send_that_hung_keeps_nobody_away_for_longer_than_a_minute() -> None:
+    work = Work()
+    lane = Lane("email", 1, work, work.now)
+    lane.offer(HELD)
+    await work.begun.acquire()
+    work.time = 25.0
+
+    slots = [lane.slot_s() for _ in range(300)]
+
+    assert max(slots) == HOLD_S
+    await stop(lane, work)
+
+
 async def test_a_closed_lane_finishes_what_it_began_and_no_more() -> None:
     work = Work()
     lane = Lane("email", 1, work, work.now)
