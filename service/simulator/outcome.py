@@ -84,7 +84,7 @@ def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinSche
             raise ValueError("a history without an event")
         run.schedule(())  # nobody is asked for a report that a history which is over cannot hold
         _pass(run, run.now + AFTERWARDS)
-    messages = [Told(at, owed) for at, owed in run.sent]
+        messages = [Told(at, owed) for at, owed in run.sent]
     return Outcome(messages, run.whys, run.decisions, run.now)
 
 
@@ -98,6 +98,7 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()  # else all of it is looked through at once when this ends
             gc.enable()
 
 
