@@ -146,7 +146,7 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
     run.done |= 1 << firing.bit
     calendar = draft.world.directory.calendar_of(draft.state.owner)
     if firing.is_before and calendar.shifted(policy.skip_after, at) < draft.now:
-        draft.because(Code.STALE, f"{what} was due {at:%Y-%m-%d %H:%M} UTC, too long ago to be of use")
+        draft.because(Code.STALE, f"{what} was due {draft.minute(at)}, too long ago to be of use")
         return False
     if not draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
         draft.because(Code.WHEN_FALSE, f"{what} is silent: the policy's `when` does not hold any more")

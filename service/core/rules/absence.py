@@ -42,9 +42,9 @@ def on_away(tray: Tray, event: Event, data: PersonAway) -> None:
         delegate = ""
     kept = [a for a in inbox.absences if a not in overlapped and (a.until is None or a.until > tray.now)]
     inbox.absences = [*kept, Absence(begins, until, delegate, at)][-ABSENCES_MAX:]
-    until_words = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until they are back"
+    until_words = f"until {tray.minute(until)}" if until else "until they are back"
     stands_in = f"; {delegate} stands in" if delegate else ""
-    tray.because(Code.RECORDED, f"{tray.to} is away from {begins:%Y-%m-%d %H:%M} {until_words}{stands_in}")
+    tray.because(Code.RECORDED, f"{tray.to} is away from {tray.minute(begins)} {until_words}{stands_in}")
     if inbox.waiting and tray.person is not None and reader.absence(inbox, tray.person, tray.now):
         tell_waiting(tray)
     else:
@@ -61,14 +61,14 @@ def _overlap(known: Absence, begins: datetime, until: datetime | None) -> bool:
     return (until is None or known.at < until) and (known.until is None or known.until > begins)
 
 
-def on_back(tray: Tray, event: Event, data: PersonBack) -> None:
+def on_back(tray: Tray, event: Event, _: PersonBack) -> None:
     """Here again, also earlier than was planned: what has waited is told."""
     inbox, at = tray.inbox, _happened_at(event)
     if not _is_newest(tray, inbox.back_at, at):
         return
     inbox.back_at = at
     inbox.absences = [a for a in inbox.absences if a.at > at or (a.said_at or inbox.away_said_at or at) > at]
-    tray.because(Code.RECORDED, f"{data.person} is back")
+    tray.because(Code.RECORDED, f"{tray.to} is back")
     if inbox.waiting:
         tell_waiting(tray)
 
@@ -94,7 +94,7 @@ def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
     }
     inbox.preferred |= dict.fromkeys(said, at)
     inbox.preferences = replace(inbox.preferences or Preferences(), **said)
-    tray.because(Code.RECORDED, f"{data.person} is told as they asked: {', '.join(said) or 'nothing new'}")
+    tray.because(Code.RECORDED, f"{tray.to} is told as they asked: {', '.join(said) or 'nothing new'}")
     if inbox.waiting and "quiet" in said:
         tell_waiting(tray)
 
