@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.core.directory import Directory, Person
-from service.core.effects import Owed
-from service.simulator.outcome import Told
 from service.simulator.story import days, sentence
 from tests.cli.shell import Shell
+from tests.simulator.told import told as told_
 
 AT = datetime(2026, 1, 12, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def test_what_it_counts_is_in_what_it_tells(shell: Shell) -> None:
 
 def test_of_a_day_the_weightiest_message_is_told_and_by_its_readers_clock() -> None:
     directory = Directory({"ana": Person("ana"), "kim": Person("kim", time_zone="Asia/Tokyo")}, {}, {})
-    reminder, escalated = _told("reminder", "ana", 0), _told("escalated", "kim", 1)
-    again = [_told("escalated", "kim", 24), _told("reminder", "ana", 25)]
+    reminder, escalated = told_("reminder", "ana", AT), told_("escalated", "kim", AT + HOUR)
+    again = [told_("escalated", "kim", AT + 24 * HOUR), told_("reminder", "ana", AT + 25 * HOUR)]
 
-    told = list(days([reminder, escalated, *again, _told("reminder", "ana", 49)]))
+    told = list(days([reminder, escalated, *again, told_("reminder", "ana", AT + 49 * HOUR)]))
 
     assert [day.told for day in told[:2]] == [escalated, again[1]], "and another kind on the next day"
     assert [day.told.owed.template for day in told] == ["escalated", "reminder", "reminder"]
@@ -70,35 +70,3 @@ def test_of_a_day_the_weightiest_message_is_told_and_by_its_readers_clock() -> N
         "Mon 12 Jan 18:00  kim hears of it, because nobody answered: “Send it” of ana (step manager)"
     )
     assert sentence(reminder, directory) == "Mon 12 Jan 08:00  ana is reminded: “Send it” (step manager)"
-
-
-def _told(template: str, to: str, hours: int) -> Told:
-    at = AT + timedelta(hours=hours)
-    facts = {"title": "Send it", "owner": "ana"}
-    return Told(at, _owed(template, to, at, facts))
-
-
-def _owed(template: str, to: str, at: datetime, facts: dict[str, object]) -> Owed:
-    return Owed(
-        key="k",
-        to=to,
-        channel="email",
-        address="",
-        fallbacks=(),
-        subject="deadline/c1",
-        policy="p",
-        policy_hash="h",
-        step="manager",
-        cycle=1,
-        round=0,
-        cause="",
-        kind="notice",
-        template=template,
-        template_hash="",
-        urgency="normal",
-        until="done",
-        decided_at=at,
-        reasons=("step manager",),
-        facts=facts,
-        extra={},
-    )
