@@ -16,6 +16,7 @@ from service.core.errors import BadEvent
 from service.core.nearest import nearest
 from service.core.strict_json import quoted
 from service.integrations.cells import as_amount, as_day, as_instant
+from service.integrations.values import exact
 
 SOURCE = "followthrough/import"
 NEEDED = ("deal_id", "title", "owner")
@@ -112,7 +113,7 @@ def events_of(
     data["owner"] = person(cells["owner"])
     money = {name: cells[name].upper() for name in ("currency",) if cells.get(name)}
     if cells.get("amount"):
-        money["amount"] = as_amount(cells["amount"], "amount")
+        money["amount"] = exact(as_amount(cells["amount"], "amount"))
     next_step = {"next_step": cells["next_step"]} if cells.get("next_step") else {}
     if step_at := as_instant(cells.get("next_step_on", ""), "next_step_on", zone):
         next_step["next_step_at"] = step_at
