@@ -118,7 +118,7 @@ def events_of(
     if step_at := as_instant(cells.get("next_step_on", ""), "next_step_on", zone):
         next_step["next_step_at"] = step_at
     close_on = {"close_on": as_day(cells["close_on"], "close_on")} if cells.get("close_on") else {}
-    yield _event("deal.created", {**data, **money, **close_on, **next_step}, time)
+    # Its end goes first, so that nobody is told of a date that no longer matters.
     if status:
         ended = (
             {"at": as_instant(cells.get("closed_at", ""), "closed_at", zone)}
@@ -127,6 +127,7 @@ def events_of(
         )
         why = {"reason": cells["reason"]} if cells.get("reason") else {}
         yield _event(f"deal.{status}", {"deal_id": cells["deal_id"], **money, **ended, **why}, time)
+    yield _event("deal.created", {**data, **money, **close_on, **next_step}, time)
 
 
 def _event(event_type: str, data: dict[str, object], time: str) -> dict[str, object]:
