@@ -39,23 +39,24 @@ def config(config: Config = None, as_json: AsJson = False) -> None:
 
 
 def values_of(given: Path | None) -> list[Value]:
-    """Everything in followthrough.yaml and channels.yaml, defaults included."""
+    """Everything in followthrough.yaml, channels.yaml and integrations, defaults included."""
+    from service.cli.config_integrations import integration_values
     from service.settings import channels, service
     from service.settings.environment import expand, override
 
     settings, folder = read_settings(given), config_dir(given)
-    document = _read(folder / "followthrough.yaml", service.SHOWN_KEYS)
+    document = read_file(folder / "followthrough.yaml", service.SHOWN_KEYS)
     data = expand(document, os.environ, folder)
     override(document, data if isinstance(data, dict) else {}, os.environ, service.PATHS)
-    found = list(_flat(settings.service, (), document))
-    document = _read(folder / "channels.yaml", channels.SHOWN_KEYS)
+    found = list(flat(settings.service, (), document))
+    document = read_file(folder / "channels.yaml", channels.SHOWN_KEYS)
     expand(document, os.environ, folder)
     for name, channel in settings.channels.items():
-        found += _flat(channel, (name,), document)
-    return found
+        found += flat(channel, (name,), document)
+    return [*found, *integration_values(settings, folder)]
 
 
-def _read(path: Path, shown_keys: frozenset[str]) -> "Document":
+def read_file(path: Path, shown_keys: frozenset[str]) -> "Document":
     """The file with its lines; an empty document when there is none."""
     from service.settings.document import Document
     from service.settings.problems import Report
@@ -66,23 +67,23 @@ def _read(path: Path, shown_keys: frozenset[str]) -> "Document":
     return read(path, str(path), Report(), shown_keys=shown_keys)
 
 
-def _flat(value: object, path: "Path_", document: "Document") -> "Iterator[Value]":
+def flat(value: object, path: "Path_", document: "Document") -> "Iterator[Value]":
     from pydantic import BaseModel, SecretStr
 
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            yield from _flat(getattr(value, name), (*path, field.alias or name), document)
+            yield from flat(getattr(value, name), (*path, field.alias or name), document)
         return
     if isinstance(value, list) and value and isinstance(value[0], BaseModel | SecretStr):
         for index, item in enumerate(value):
-            yield from _flat(item, (*path, index), document)
+            yield from flat(item, (*path, index), document)
         return
     if isinstance(value, SecretStr):
         value = _masked(value.get_secret_value())
-    yield Value(_key(path), str(value) if isinstance(value, Path) else value, _origin(path, document))
+    yield Value(_key(path), str(value) if isinstance(value, Path) else value, origin_in(path, document))
 
 
-def _origin(path: "Path_", document: "Document") -> str:
+def origin_in(path: "Path_", document: "Document") -> str:
     for length in range(len(path), 0, -1):
         here = path[:length]
         if here in document.elsewhere:

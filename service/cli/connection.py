@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from service.store.redis import RedisStore
 
 
+def has_store(settings: "Settings") -> bool:
+    """Whether there may be something to read: a look must not make the embedded server's folder."""
+    return settings.service.redis_url is not None or (settings.service.data_dir / "valkey").exists()
+
+
 @asynccontextmanager
 async def open_store(settings: "Settings") -> "AsyncIterator[RedisStore]":
     """A store that answers. The embedded server is left as it was found: running, or shut down by us, the last out."""

@@ -59,7 +59,16 @@ def _live(given: Path | None, *, as_json: bool) -> None:
 async def _examine(given: Path | None) -> "Sections":
     import asyncio
 
-    from service.cli.checks import channels, configuration, integrations, kafka, machine, running, store
+    from service.cli.checks import (
+        channels,
+        configuration,
+        deliveries,
+        integrations,
+        kafka,
+        machine,
+        running,
+        store,
+    )
     from service.cli.checks.finding import Mark
 
     found = examine_all(given)
@@ -74,7 +83,10 @@ async def _examine(given: Path | None) -> "Sections":
     sections["Store"] = await store.store(settings, given, is_running=is_running)
     if settings.service.kafka_servers:
         sections["Kafka"] = await kafka.kafka(settings)
-    sections["Channels"] = await channels.channels(settings)
+    sections["Channels"] = [
+        *await channels.channels(settings),
+        *await deliveries.deliveries(settings, given),
+    ]
     if settings.integrations:
         sections["Integrations"] = await integrations.integrations(settings, given)
     return sections

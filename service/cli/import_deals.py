@@ -1,4 +1,4 @@
-"""`followthrough import`: deals from a spreadsheet or a CRM's export, as history: nobody is told anything."""
+"""`followthrough import`: deals from a spreadsheet or a CRM's export, as history: no policy acts on what has passed."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,8 +43,9 @@ def import_deals(
 ) -> None:
     """Take in deals from a CSV file, as history.
 
-    Nobody is told of what lies in the past. The same file taken in again changes nothing, so a run that was
-    interrupted is simply started again. Rows that cannot be used are named by their line; the others are taken.
+    No policy acts on what has passed; what is overdue is one digest to its owner and one to the manager. The same
+    file taken in again changes nothing, so a run that was interrupted is simply started again. Rows that cannot be
+    used are named by their line; the others are taken.
 
     Example: followthrough import deals.csv --map "Account rep=owner"
     """

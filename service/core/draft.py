@@ -63,6 +63,9 @@ class Draft:
         self.notices: list[Notice] = []
         self.reasons: list[Reason] = []
         self.dead: list[Dead] = []
+        self.mentions: dict[
+            str, Notice
+        ] = {}  # by recipient: told by the way, and not among those who were told
         self.broken: dict[str, Emit] = {}  # what the policies' author is told, by key
         self.said: dict[str, object] | None = None  # an event of earlier that this decision reacts to
 
@@ -132,6 +135,13 @@ class Draft:
         self.notices.append(notice)
         return True
 
+    def mention(self, notice: Notice) -> bool:
+        """Tell one recipient by the way: nothing that follows counts on it, and of two words the first is enough."""
+        if notice.to in self.mentions or not self._goes_out(notice):
+            return False
+        self.mentions[notice.to] = notice
+        return True
+
     def tell_fallback(
         self, moment: Moment, step: str, why: str, policy: Policy | None = None, round_: int = 0
     ) -> None:
@@ -168,6 +178,7 @@ class Draft:
     # -- the end --------------------------------------------------------------------------------------------------
     def finish(self) -> Decision:
         emits = [self._request(notice) for notice in self.notices] + list(self.broken.values())
+        emits += [self._emit(notice, "") for notice in self.mentions.values()]
         return Decision(
             self.state,
             next_due(self.state, self.world),

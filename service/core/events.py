@@ -16,7 +16,8 @@ from service.core.model import Rhythm
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Line = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(max_length=4000)]
-Money = Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$")]  # decimal text: no float is exact
+MONEY = r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$"
+Money = Annotated[str, Meta(pattern=MONEY)]  # decimal text: no float is exact
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]  # ISO 4217
 Period = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]  # an ISO week
 Quiet = Annotated[str, Meta(pattern="^(none|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$")]

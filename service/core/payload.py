@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect as shapes
 
 from service.core.errors import BadEvent
-from service.core.events import EVENTS, Data
+from service.core.events import EVENTS, MONEY, Data
 from service.core.instants import read_date, read_instant
 from service.core.nearest import nearest
 from service.core.plain_text import body, one_line
@@ -32,7 +32,10 @@ _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommit
 
 
 class Shape(NamedTuple):
-    """What `events.py` says of one field. `kind`: id, ids, line, lines, body, bodies, instant, date, or other."""
+    """What `events.py` says of one field.
+
+    `kind`: id, ids, line, lines, body, bodies, money, instant, date, or other.
+    """
 
     kind: str
     is_required: bool
@@ -65,6 +68,8 @@ def _kind(option: shapes.Type) -> str:
         return {"id": "ids", "line": "lines", "body": "bodies"}.get(_kind(option.item_type), "")
     if not isinstance(option, shapes.StrType):
         return ""
+    if option.pattern == MONEY:
+        return "money"
     if option.pattern:
         return "line"  # a word of a list; `$` in a pattern lets a newline after it pass
     if not option.min_length:
@@ -116,7 +121,7 @@ def _clean(value: object, kind: str, where: str, now: datetime) -> object:
         return value  # read_payload knows whether that is right
     if kind == "body":
         return body(value)
-    return one_line(value) if kind in ("id", "line") else value
+    return one_line(value) if kind in ("id", "line", "money") else value
 
 
 def _check_dates(

@@ -12,8 +12,10 @@ from service.core.closing import close, note_move, rest
 from service.core.draft import Draft, Notice
 from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp
-from service.core.model import Moment, name_of
+from service.core.model import Moment, name_of, told_of
+from service.core.policy import Recipients
 from service.core.reasons import Code
+from service.core.recipients import resolve
 from service.core.timeline import firings, is_behind, nominal_at, pending
 
 # Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
@@ -22,6 +24,8 @@ FAR_OFF = timedelta(days=2 * 366)
 # A moment counts its cycles from the day it was first heard of: a subject that was removed and is announced again must
 # repeat no key, or what is said of it would be taken for what was said before. No moment begins so many in a day.
 CYCLES_A_DAY = 100
+
+_IMPORT_IS_FOR = Recipients(("owner", "owner.manager"))
 
 
 def begin_cycle(moment: Moment, least: int = 0) -> None:
@@ -98,6 +102,14 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: 
     if old is not None or draft.state.deal is None:  # the first date of a deal that goes on is no move
         note_move(draft, moment, old, earlier and jumped, by, reason)
     match(draft)
+    is_import = draft.event is not None and draft.event.is_import
+    if (
+        is_import
+        and moment.at <= draft.now
+        and draft.state.status == "open"
+        and not told_of(draft.state, moment)
+    ):
+        mention_imported(draft, moment)
 
 
 def without_date(draft: Draft, moment: Moment, old: datetime | None = None, by: str = "") -> None:
@@ -134,6 +146,19 @@ def tell_already_late(draft: Draft, moment: Moment) -> None:
         Notice(owner, "missed", "~already_late", moment, [text], live[0], until="acknowledged", after=True)
     ):
         draft.because(Code.ALREADY_LATE, f"{owner} is told: {text}")
+
+
+def mention_imported(draft: Draft, moment: Moment) -> None:
+    """Imported after its time: no policy fires backwards. Whose it is and their manager find it in their next digest,
+    beside all that came with it, and nothing more follows."""
+    live = [policy for policy in (policy_of(draft, run) for run in moment.runs) if policy.steps]
+    live.sort(key=draft.is_shadow)
+    text = "it was overdue already when it was imported; nobody was told of it before"
+    for to in resolve(_IMPORT_IS_FOR, draft.state, draft.world.directory) if live else []:
+        template = "missed" if to == draft.state.owner else "escalated"
+        notice = Notice(to, template, "~imported", moment, [text], live[0], urgency="low", until="done")
+        if draft.mention(notice):
+            draft.because(Code.IMPORTED, f"{to} finds it in the next digest: {text}")
 
 
 def hand_over(draft: Draft, old_owner: str) -> None:

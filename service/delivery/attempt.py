@@ -146,6 +146,7 @@ class Attempts:
 
     async def _refused(self, held: Held, address: str, error: ChannelError) -> Outcome:
         owed, now = held.owed, self.now(held)
+        self._report.refused(owed, error, now)
         if error.is_outage:
             await self._breakers.failed(owed.channel, error.text, now)
         else:

@@ -1,8 +1,10 @@
-"""What delivery says about itself: its metrics and its log lines. Never an address, never a text of a message."""
+"""What delivery says about itself: metrics, log lines, notes. Never an address, never a text of a message."""
 
 from datetime import datetime
 
+from service.channels.contract import ChannelError
 from service.core.effects import Owed
+from service.delivery.notes import Notes
 from service.delivery.outcome import Outcome
 from service.store.contract import StoreDown
 from service.telemetry.logs import get_log
@@ -29,8 +31,8 @@ _LINES = {
 class Report:
     """One worker's; every line carries the delivery's key, which leads to the rest."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, notes: Notes) -> None:
+        self._metrics, self._notes = metrics, notes
 
     def settled(self, key: str, owed: Owed | None, name: str, result: Outcome) -> None:
         """One attempt ended as `name`."""
@@ -44,10 +46,15 @@ class Report:
 
     def sent(self, owed: Owed, now: datetime, *, is_fallback_text: bool) -> None:
         """A vendor has it. Said before it is settled: it left, whatever the store does next."""
+        self._notes.delivered(owed, now)
         self._metrics.event_to_message_seconds.observe(max(0.0, (now - owed.decided_at).total_seconds()))
         if is_fallback_text:
             self._metrics.template_fallbacks.labels(owed.template).inc()
             _log.warning("template_broke", key=owed.key, template=owed.template)
+
+    def refused(self, owed: Owed, error: ChannelError, now: datetime) -> None:
+        """A vendor does not have it, or nobody knows."""
+        self._notes.failed(owed, error, now)
 
     def took(self, channel: str, seconds: float) -> None:
         """How long a send took, successful or not."""

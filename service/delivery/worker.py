@@ -7,6 +7,7 @@ each attempt amounts to. It never changes a subject.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,6 +20,7 @@ from service.delivery.attempt import PATIENCE_S, Attempts, Texts
 from service.delivery.breaker import Breakers, LocalBreakers
 from service.delivery.lanes import BLINK_S, Held, Lane, Timer
 from service.delivery.limits import Limits
+from service.delivery.notes import Notes
 from service.delivery.outcome import Outcome
 from service.delivery.report import Report
 from service.store.clock import Clock, to_ms
@@ -59,7 +61,8 @@ class DeliveryWorker:
         timer: Timer = time.monotonic,
     ) -> None:
         self._store, self._shards, self._name, self._channels = store, list(shards), name, channels
-        self._clock, self._report, self._timer = clock, Report(metrics), timer
+        self._clock, self._timer, self._notes = clock, timer, Notes(store, timer)
+        self._report = Report(metrics, self._notes)
         self._attempt = Attempts(
             store,
             shard_of,
@@ -81,6 +84,7 @@ class DeliveryWorker:
             while not self._is_stopping:
                 try:
                     await self._claim_once()
+                    await self._notes.write()
                     failures = 0
                 except Exception as error:  # noqa: BLE001 - Whatever it was, deliveries must go on.
                     self._report.failure("claim", error)
@@ -89,6 +93,8 @@ class DeliveryWorker:
         finally:
             self.stop()
             await asyncio.gather(*[lane.finish(STOP_WITHIN_S) for lane in self._lanes.values()])
+            with suppress(StoreDown):
+                await self._notes.write(now=True)
 
     def stop(self) -> None:
         """Ask `run()` to end: nothing new is begun, and it returns within a claim's wait plus ten seconds."""

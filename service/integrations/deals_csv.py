@@ -16,6 +16,7 @@ from service.core.errors import BadEvent
 from service.core.nearest import nearest
 from service.core.strict_json import quoted
 from service.integrations.cells import as_amount, as_day, as_instant
+from service.integrations.values import exact
 
 SOURCE = "followthrough/import"
 NEEDED = ("deal_id", "title", "owner")
@@ -112,12 +113,12 @@ def events_of(
     data["owner"] = person(cells["owner"])
     money = {name: cells[name].upper() for name in ("currency",) if cells.get(name)}
     if cells.get("amount"):
-        money["amount"] = as_amount(cells["amount"], "amount")
+        money["amount"] = exact(as_amount(cells["amount"], "amount"))
     next_step = {"next_step": cells["next_step"]} if cells.get("next_step") else {}
     if step_at := as_instant(cells.get("next_step_on", ""), "next_step_on", zone):
         next_step["next_step_at"] = step_at
     close_on = {"close_on": as_day(cells["close_on"], "close_on")} if cells.get("close_on") else {}
-    yield _event("deal.created", {**data, **money, **close_on, **next_step}, time)
+    # Its end goes first, so that nobody is told of a date that no longer matters.
     if status:
         ended = (
             {"at": as_instant(cells.get("closed_at", ""), "closed_at", zone)}
@@ -126,6 +127,7 @@ def events_of(
         )
         why = {"reason": cells["reason"]} if cells.get("reason") else {}
         yield _event(f"deal.{status}", {"deal_id": cells["deal_id"], **money, **ended, **why}, time)
+    yield _event("deal.created", {**data, **money, **close_on, **next_step}, time)
 
 
 def _event(event_type: str, data: dict[str, object], time: str) -> dict[str, object]:

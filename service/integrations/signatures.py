@@ -1,7 +1,7 @@
 """Whether a request comes from where it says: the schemes of `settings/integration_model.py`, over its raw bytes.
 
-Every comparison takes equally long, whatever is wrong. A replay inside the tolerance is harmless: equal events count
-once. Must not know a web framework.
+Every comparison takes equally long, whatever is wrong. A replay is no matter of signatures: the route drops
+a body that it has taken within a day. Must not know a web framework.
 """
 
 import base64

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.core.errors import BadEvent
+from service.core.events import MONEY
 from service.core.strict_json import quoted
 from service.core.view import iso
 from service.settings.mapping_values import MISSING
@@ -35,11 +36,20 @@ def fit(value: Any, kind: str, where: str, zone: str) -> Any:
         return as_instant(value, where, zone)
     if kind == "date":
         return _as_date(value, where, zone)
+    if kind == "money":
+        return exact(_as_text(value))
     if kind in ("id", "line", "body"):
         return _as_text(value)
     if kind in ("ids", "bodies") and isinstance(value, list):
         return [_as_text(item) for item in value]
     return value
+
+
+def exact(amount: Any) -> Any:
+    """One amount, one text: `1200.50` of one system and `1200.5` of another are no change of anything."""
+    if not isinstance(amount, str) or not re.fullmatch(MONEY, amount, re.ASCII):
+        return amount
+    return format(Decimal(amount).normalize(), "f")
 
 
 def as_instant(value: Any, where: str, zone: str) -> Any:

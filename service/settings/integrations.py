@@ -4,6 +4,7 @@ Which keys there are says `integration_model.py`. Must not know a request: that 
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ class Integration:
     id: Getter
     time: Getter
     rules: tuple[CompiledRule, ...]
+    mapping: bytes  # a hash of all that decides what becomes of a body
 
 
 def read_integrations(
@@ -102,6 +104,7 @@ def _integration(
         compiler.value(("id",), model.id),
         compiler.value(("time",), model.time),
         rules,
+        hashlib.blake2b(model.model_dump_json(exclude={"authenticate"}).encode(), digest_size=16).digest(),
     )
     return integration if len(document.report.errors) == before else None
 

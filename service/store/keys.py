@@ -22,6 +22,9 @@ DEAD_FOR_MS = 30 * DAY_MS
 # The page of caught messages is for looking at, not an archive.
 CAUGHT_MAX = 1_000
 
+# Of each integration: a vendor that retries does so within a day, and so many requests are some 1 MB.
+TAKEN_TTL_S, TAKEN_MAX = 86_400, 10_000
+
 GROUP = "deliver"  # the one consumer group, on every `{s}:out`
 FORMAT = "1"  # the layout of this page; raised when an old program could not read what a new one writes
 
@@ -64,6 +67,7 @@ KEYS = (
     Row("template:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("caught", "stream", "none: newest 1,000", "catch", "caught"),
     Row("note:<name>", "hash", "30 days", "note", "doctor: notes"),
+    Row("taken:<name>", "zset", "a day, newest 10,000", "took", "web: has_taken"),
     Row("lease", "string", "seconds", "lease", "lease"),
     Row("worker:<name>", "string", "seconds", "lease", "lease"),
 )
@@ -121,6 +125,9 @@ class Keys:
 
     def note(self, name: str) -> str:
         return f"{self.prefix}:note:{name}"
+
+    def taken(self, name: str) -> str:
+        return f"{self.prefix}:taken:{name}"
 
     def lease(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}" if name else f"{self.prefix}:lease"

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from service.store import keys as page
+from service.store.clock import to_ms
 from service.store.contract import (
     Commit,
     Entry,
@@ -253,6 +254,21 @@ class RedisStore:
     async def notes(self, name: str) -> dict[str, bytes]:
         flat = await self._wire.call("HGETALL", self._keys.note(name))
         return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
+
+    async def took(self, name: str, digest: bytes, at: datetime) -> None:
+        key, ms = self._keys.taken(name), to_ms(at)
+        await self._wire.write(
+            [
+                ("ZADD", key, ms, digest),
+                ("ZREMRANGEBYSCORE", key, "-inf", ms - page.TAKEN_TTL_S * 1000),
+                ("ZREMRANGEBYRANK", key, 0, -page.TAKEN_MAX - 1),
+                ("EXPIRE", key, page.TAKEN_TTL_S),
+            ]
+        )
+
+    async def has_taken(self, name: str, digest: bytes, at: datetime) -> bool:
+        ms = await self._wire.call("ZSCORE", self._keys.taken(name), digest)
+        return ms is not None and float(ms) > to_ms(at) - page.TAKEN_TTL_S * 1000
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         return bool(await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, for_ms]))

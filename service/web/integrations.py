@@ -6,6 +6,7 @@ kept: as events, or as a dead letter with the original bytes, which can be tried
 """
 
 import asyncio
+import hashlib
 from contextlib import suppress
 
 import msgspec
@@ -31,6 +32,9 @@ ANSWER_WITHIN_S = 4.0
 _ITEMS_A_TURN = 10
 # Reasons told in the answer, and in one dead letter.
 _SHOWN_MAX = 20
+# To a body that was taken within a day, byte for byte: a vendor's retry, or somebody who recorded a request that bears
+# no time. A changed mapping makes something else of it, so it is read again then.
+_REPEATED = msgspec.json.encode({"accepted": 0, "ids": [], "ignored": 0, "repeated": True})
 # Anybody may send what is refused; only so much of it is noted.
 _noted_refusals = Buckets(capacity=5, per_s=0.2)
 
@@ -78,6 +82,9 @@ async def _take(
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
+    digest = hashlib.blake2b(body, digest_size=16, key=integration.mapping).digest()
+    if await deps.store.has_taken(integration.name, digest, await deps.store.now()):
+        return Response(_REPEATED, 202, media_type="application/json")
     outcome = await _understood(integration, body, deps)
     if outcome.admitted:
         await deps.broker.publish([Publication(e.topic, e.subject, raw) for e, raw in outcome.admitted])
@@ -86,6 +93,9 @@ async def _take(
     for event, _ in outcome.admitted:
         deps.metrics.events_accepted.labels(event.topic).inc()
     await _note_outcome(integration, outcome, deps)
+    if outcome.admitted and not outcome.refused:
+        with suppress(StoreDown):  # then its events alone tell that they came twice
+            await deps.store.took(integration.name, digest, await deps.store.now())
     return _answer(outcome)
 
 

@@ -125,9 +125,13 @@ class Asked(NamedTuple):
 
 
 @contextmanager
-def pretender(port: int, *answers: tuple[int, dict[str, Any]], live: object = None) -> Iterator[list[Asked]]:
-    """A program at web.listen that answers POSTs as told, the last answer again and again; yields what it was asked."""
+def pretender(
+    port: int, *answers: tuple[int, dict[str, Any]], live: object = None, silent_after: int | None = None
+) -> Iterator[list[Asked]]:
+    """A program at web.listen that answers POSTs as told, the last answer again and again; yields what it was asked.
+    After so many it says nothing any more."""
     asked: list[Asked] = []
+    is_over = threading.Event()
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -137,6 +141,9 @@ def pretender(port: int, *answers: tuple[int, dict[str, Any]], live: object = No
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(Asked(self.path, dict(self.headers), body))
+            if silent_after is not None and len(asked) > silent_after:
+                is_over.wait()
+                return
             status, answer = left.pop(0) if len(left) > 1 else left[0]
             ids = {"accepted": len(body), "ids": [event["id"] for event in body]} if status == 202 else {}
             self._answer(status, {**ids, **answer})
@@ -158,6 +165,7 @@ def pretender(port: int, *answers: tuple[int, dict[str, Any]], live: object = No
     try:
         yield asked
     finally:
+        is_over.set()
         server.shutdown()
         thread.join()
         server.server_close()

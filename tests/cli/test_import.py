@@ -1,11 +1,15 @@
 """`followthrough import`: what can be used is taken in as history, the rest is named by its line."""
 
 import json
+import signal
 
 import pytest
 
-from tests.cli.shell import Shell, pretender
+from service.core.envelope import admit
+from tests.cli.shell import Shell, pretender, wait_for
 from tests.cli.test_emit import logged
+from tests.integrations import feeds
+from tests.integrations.files import NOW
 
 HEAD = "Record ID,Deal Name,Deal owner,Amount,Close Date,Stage"
 GOOD = ('1,Contoso,Ana Ruiz,"1,500",2026-12-01,Proposal', "2,Fabrikam,leo@example.com,,,closedwon")
@@ -30,11 +34,11 @@ def test_good_rows_are_sent_as_history_and_bad_ones_named_by_their_line(shell: S
         ), answer.err
     events = [event for request in asked for event in request.body]
     assert [(event["type"], event["data"]["deal_id"]) for event in events] == [
-        *(("deal.created", "1"), ("deal.created", "2")),
-        ("deal.won", "2"),
+        *(("deal.created", "1"), ("deal.won", "2")),
+        ("deal.created", "2"),
     ]
     assert all(event["import"] is True for event in events)
-    assert [event["data"].get("owner") for event in events] == ["ana", "leo", None]
+    assert [event["data"].get("owner") for event in events] == ["ana", None, "leo"]
 
 
 def test_a_file_taken_in_twice_is_the_same_events(shell: Shell) -> None:
@@ -45,6 +49,29 @@ def test_a_file_taken_in_twice_is_the_same_events(shell: Shell) -> None:
 
     first, second = (request.body for request in asked)
     assert first == second
+
+
+def test_a_run_that_was_killed_in_the_middle_is_started_again_and_ends_as_one_run_would(shell: Shell) -> None:
+    rows = [f"{n},Deal {n},{'ana' if n % 2 else 'leo'},{n}00,2026-12-01,Proposal" for n in range(1, 1201)]
+    file = shell.write("deals.csv", HEAD, *rows)
+
+    with pretender(shell.port, (202, {}), silent_after=1) as first:
+        killed = shell.start("import", file)
+        wait_for(lambda: len(first) >= 2)
+        killed.kill()
+        killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    with pretender(shell.port, (202, {})) as second:
+        assert shell("import", file).code == 0
+
+    once = [event for request in second for event in request.body]
+    taken = [*first[0].body, *once]
+    assert len(once) == 1200 < len(taken) < 2400
+    states, told = feeds.folded(admit(event, NOW)[0] for event in taken)
+    expected, _ = feeds.folded(admit(event, NOW)[0] for event in once)
+    assert feeds.facts(states) == feeds.facts(expected)
+    assert len(states) == 1200
+    assert told == []
 
 
 def test_dry_run_sends_nothing_and_says_which_column_is_what(shell: Shell) -> None:

@@ -173,6 +173,33 @@ def test_no_secret_is_shown(shell: Shell) -> None:
     assert "${SMTP_PASSWORD}" in shown["email.smtp"][1]
 
 
+def test_integrations_are_listed_with_where_each_value_stands_and_no_secret(shell: Shell) -> None:
+    folder = shell.config / "integrations"
+    folder.mkdir()
+    (folder / "crm.yaml").write_text(
+        "authenticate: {scheme: path-token, secret: [canary-4711-canary, '${OLD_TOKEN}']}\n"
+        "events:\n  - {type: deal.won, data: {deal_id: /id}}\n"
+    )
+    (folder / "hubspot.yaml").write_text(
+        "vendor: hubspot\nauthenticate: {secret: canary-4711}\ntables: {owners: {'7': ana}}\n"
+    )
+    shell.env["OLD_TOKEN"] = "canary-0815-canary"
+
+    shown, told = rows(shell), shell("config")
+
+    assert "canary" not in json.dumps(shown) + told.out + told.err
+    crm, hubspot = folder / "crm.yaml", folder / "hubspot.yaml"
+    assert str(shown["integrations.crm.url"][0]).endswith("/integrations/crm/TOKEN")
+    assert shown["integrations.crm.authenticate.secret[0]"] == ("********", f"{crm}:1")
+    assert shown["integrations.crm.authenticate.secret[1]"] == ("********", f"{crm}:1 (${{OLD_TOKEN}})")
+    assert shown["integrations.crm.events"] == (["deal.won"], f"{crm}:3")
+    assert shown["integrations.crm.source"] == (None, "default")
+    assert shown["integrations.hubspot.authenticate.secret[0]"] == ("********", f"{hubspot}:2")
+    assert shown["integrations.hubspot.authenticate.scheme"][0] == "hubspot-v3"
+    assert "vendors/hubspot.yaml:" in shown["integrations.hubspot.source"][1]
+    assert "deal.won" in str(shown["integrations.hubspot.events"][0])
+
+
 # -- schema, version -------------------------------------------------------------------------------------------------
 
 

@@ -56,8 +56,8 @@ def test_an_export_of_hubspot_is_read_by_the_names_of_its_columns() -> None:
     assert table.unused == ["Pipeline"]
     assert [row.number for row in table.rows] == [2, 5]
     first, second = (list(events_of(row, AS_OF, MADRID, str.lower)) for row in table.rows)
-    assert [event["type"] for event in first] == ["deal.created", "deal.won"]
-    assert first[0]["data"] == {
+    assert [event["type"] for event in first] == ["deal.won", "deal.created"]
+    assert first[1]["data"] == {
         "deal_id": "45",
         "title": "Contoso, three\r\nyears",
         "stage": "Closed Won",

@@ -1,117 +1,129 @@
-"""One pipeline, told by HubSpot, by Pipedrive and by a CSV file: the same deals, whatever order it was told in."""
+"""One pipeline, told by HubSpot, by Pipedrive, by a CSV file and on Kafka: the same deals and the same messages.
 
-import json
+The broker itself is in tests/kafka/test_pipeline.py.
+"""
+
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from random import Random
-from zoneinfo import ZoneInfo
 
-import msgspec
-
-from service.core.decide import decide
-from service.core.envelope import admit
 from service.core.events import Event, NotificationRequested
-from service.core.model import Commitment, decode_state, encode_state
-from service.integrations.deals_csv import events_of, read_table
-from tests.core.test_deals import WORLD
-from tests.integrations import pipeline
-from tests.integrations.files import HUBSPOT, NOW, PIPEDRIVE, integration, made
+from tests.integrations import feeds, pipeline
+from tests.integrations.files import NOW
 
-COUNT = 200
-OWNERS = "tables: {owners: {'11': ana, '12': leo, '13': dana}}\n"
-
-
-def hubspot_events(deals: list[pipeline.Deal], random: Random) -> Iterator[Event]:
-    of = integration(HUBSPOT.partition("tables")[0] + OWNERS, "hubspot")
-    for body in pipeline.by_hubspot(deals, random):
-        yield from _good(made(of, json.dumps(body).encode()))
+SEED = 1
+DEALS = pipeline.deals(feeds.COUNT, Random(SEED))
+EXPECTED = feeds.expected(DEALS)
+WON = {subject for subject, (status, *_) in EXPECTED.items() if status == "won"}
+OVERDUE = {
+    subject for subject, (status, *_, day) in EXPECTED.items() if status == "open" and day < f"{NOW:%Y-%m-%d}"
+}
 
 
-def pipedrive_events(deals: list[pipeline.Deal], random: Random) -> Iterator[Event]:
-    of = integration(PIPEDRIVE.partition("tables")[0] + OWNERS, "pipedrive")
-    for body in pipeline.by_pipedrive(deals, random):
-        yield from _good(made(of, json.dumps(body).encode()))
+@cache
+def told_by(feed: Callable[..., Iterator[Event]]) -> tuple[dict[str, bytes], list[NotificationRequested]]:
+    """What one feed leaves behind, and what it made us say; three tests look at it."""
+    more = () if feed is feeds.csv_events else (Random(SEED),)
+    return feeds.folded(feed(DEALS, *more))
 
 
-def csv_events(deals: list[pipeline.Deal]) -> Iterator[Event]:
-    table = read_table(pipeline.by_csv(deals), {})
-    assert table.refused == []
-    for row in table.rows:
-        for one in events_of(row, NOW.isoformat(), ZoneInfo("UTC"), str):
-            yield admit(one, NOW)[0]
-
-
-def _good(found: Iterator[object]) -> Iterator[Event]:
-    for one in found:
-        assert isinstance(one, Event), one
-        yield one
-
-
-def folded(events: Iterator[Event]) -> tuple[dict[str, tuple[str, ...]], list[NotificationRequested]]:
-    """What is known of every deal at the end, and whom its policies told what on the way."""
-    states: dict[str, bytes] = {}
-    told = []
+def test_the_pipeline_is_as_untidy_as_the_world() -> None:
+    """What the tests below say is worth as much as this."""
+    seen, stubs = set[str](), set[str]()
+    events = list(feeds.kafka_events(DEALS, Random(SEED)))
     for event in events:
-        decision = decide(states.get(event.subject), event, WORLD)
-        assert decision.state is not None
-        states[event.subject] = encode_state(decision.state)
-        told += [msgspec.json.decode(emit.data, type=NotificationRequested) for emit in decision.emits]
-    return {subject: _facts(raw) for subject, raw in states.items()}, told
+        if event.subject not in seen and event.type != "deal.created":
+            stubs.add(event.subject)
+        seen.add(event.subject)
+    hubspot = pipeline.by_hubspot(DEALS, Random(SEED))
+
+    assert len(stubs) > 5, "an update before its create"
+    assert len({(e.source, e.id) for e in events}) < len(events), "repeated"
+    assert [e.time for e in events] != sorted(e.time for e in events), "out of order"
+    assert max(map(len, hubspot)) == 50, "many changes in one delivery"
+    assert {facts[0] for facts in EXPECTED.values()} == {"open", "won", "lost"}
+    assert {facts[4] for facts in EXPECTED.values()} == set(pipeline.CURRENCIES)
+    assert {"0.1", "1234.56", "99999999.99"} <= {facts[3] for facts in EXPECTED.values()}
+    assert len(OVERDUE) > 10
 
 
-def celebrated(told: list[NotificationRequested]) -> Counter[str]:
-    return Counter(one.subject for one in told if one.template == "deal_won")
+def test_the_same_pipeline_ends_in_the_same_deals_and_the_same_messages() -> None:
+    by_hubspot, told_by_hubspot = told_by(feeds.hubspot_events)
+    by_pipedrive, told_by_pipedrive = told_by(feeds.pipedrive_events)
+    by_csv, told_by_csv = told_by(feeds.csv_events)
+    on_kafka, told_on_kafka = told_by(feeds.kafka_events)
+
+    for states in (by_hubspot, by_pipedrive, by_csv, on_kafka):
+        assert feeds.facts(states) == EXPECTED
+    assert {(one.step, one.urgency) for one in told_by_csv} == {("~imported", "low")}, "for a digest alone"
+    assert {one.subject for one in told_by_csv} == OVERDUE
+    for told in (told_by_hubspot, told_by_pipedrive, told_on_kafka):
+        assert feeds.celebrated(told).keys() >= WON
+        assert set(feeds.celebrated(told).values()) == {1}
+
+    after = feeds.ahead(feeds.afterwards(by_pipedrive), EXPECTED)
+    assert len(after) > 200
+    assert set(after.values()) == {1}
+    assert feeds.ahead(feeds.afterwards(by_csv), EXPECTED) == after
+    assert feeds.ahead(feeds.afterwards(on_kafka), EXPECTED) == after
+    hubspot_after = feeds.ahead(feeds.afterwards(by_hubspot), EXPECTED)
+    assert feeds.by_day(hubspot_after) == feeds.by_day(after)
 
 
-def _facts(raw: bytes) -> tuple[str, ...]:
-    state = decode_state(raw)
-    assert isinstance(state, Commitment)
-    assert state.deal is not None
-    close = state.moments["close"]
-    day = close.on or (f"{close.at:%Y-%m-%d}" if close.at else "")
-    deal = state.deal
-    return state.status, state.title, state.owner, deal.amount, deal.currency, deal.stage, day
+def test_what_is_overdue_goes_to_its_managers_but_not_out_of_an_import() -> None:
+    by_hubspot, by_pipedrive, on_kafka = map(
+        _escalated, (feeds.hubspot_events, feeds.pipedrive_events, feeds.kafka_events)
+    )
+
+    assert {subject for subject, _ in by_pipedrive} == OVERDUE
+    assert set(by_pipedrive.values()) == {1}
+    assert by_hubspot == on_kafka == by_pipedrive
+    assert _escalated(feeds.csv_events) == Counter()
 
 
-def test_the_same_pipeline_ends_in_the_same_deals() -> None:
-    seed = 1
-    deals = pipeline.deals(COUNT, Random(seed))
-    expected = {f"deal/{deal.number}": _expected(deal) for deal in deals}
+def _escalated(feed: Callable[..., Iterator[Event]]) -> Counter[tuple[str, str]]:
+    """(deal, to whom) of each escalation of those that were overdue when all was heard."""
+    states, _ = told_by(feed)
+    told = feeds.afterwards({subject: raw for subject, raw in states.items() if subject in OVERDUE})
+    return Counter((one.subject, one.to) for one in told.elements() if one.step == "manager")
 
-    by_hubspot, told_by_hubspot = folded(hubspot_events(deals, Random(seed)))
-    by_pipedrive, told_by_pipedrive = folded(pipedrive_events(deals, Random(seed)))
-    by_csv, told_by_csv = folded(csv_events(deals))
 
-    assert by_hubspot == expected
-    assert by_pipedrive == expected
-    assert by_csv == expected
-    assert told_by_csv == []
-    won = {subject for subject, facts in expected.items() if facts[0] == "won"}
-    for told in (told_by_hubspot, told_by_pipedrive):
-        assert won <= celebrated(told).keys()
-        assert set(celebrated(told).values()) == {1}
-    assert {facts[0] for facts in expected.values()} == {"open", "won", "lost"}
+def test_two_systems_with_two_clocks_tell_of_the_same_deals_and_agree() -> None:
+    random, some = Random(3), DEALS[:60]
+    tellers = [feeds.hubspot_events(some, random), feeds.pipedrive_events(some, random)]
+
+    states, told = feeds.folded(_mixed([list(teller) for teller in tellers], random))
+
+    assert feeds.facts(states) == feeds.expected(some)
+    assert feeds.celebrated(told).keys() >= WON & states.keys()
+    assert set(feeds.celebrated(told).values()) == {1}
+
+
+def _mixed(queues: list[list[Event]], random: Random) -> Iterator[Event]:
+    """Each queue in its order; which one is next is chance, as it is for two connections."""
+    at = [0] * len(queues)
+    while waiting := [n for n, queue in enumerate(queues) if at[n] < len(queue)]:
+        n = random.choices(waiting, [len(queues[n]) for n in waiting])[0]
+        yield queues[n][at[n]]
+        at[n] += 1
 
 
 def test_the_webhooks_of_a_deal_go_on_where_its_import_ended() -> None:
     deals = pipeline.deals(50, Random(4))
     halves = [deal._replace(changes=deal.changes[:1]) for deal in deals]
+    before = list(feeds.csv_events(halves))
 
-    found, _ = folded(iter([*csv_events(halves), *hubspot_events(deals, Random(4)), *csv_events(halves)]))
+    found, _ = feeds.folded([*before, *feeds.hubspot_events(deals, Random(4)), *before])
 
-    assert found == {f"deal/{deal.number}": _expected(deal) for deal in deals}
+    assert feeds.facts(found) == feeds.expected(deals)
 
 
 def test_a_file_taken_in_twice_changes_nothing() -> None:
     deals = pipeline.deals(50, Random(5))
-    once, _ = folded(csv_events(deals))
+    once, told = feeds.folded(feeds.csv_events(deals))
 
-    twice, told = folded(iter([*csv_events(deals), *csv_events(deals)]))
+    twice, told_twice = feeds.folded([*feeds.csv_events(deals), *feeds.csv_events(deals)])
 
-    assert (twice, told) == (once, [])
-
-
-def _expected(deal: pipeline.Deal) -> tuple[str, ...]:
-    facts = deal.facts
-    named = (facts[name] for name in ("title", "owner", "amount", "currency", "stage", "close"))
-    return pipeline.status(facts["stage"]), *named
+    assert (feeds.facts(twice), told_twice) == (feeds.facts(once), told)
+    assert feeds.afterwards(twice) == feeds.afterwards(once)

@@ -46,6 +46,7 @@ def _other(how: str, name: str) -> Integration:
 @pytest.fixture
 async def door(opened_door: Door) -> Door:
     opened_door.reset()
+    opened_door.store._room.taken.clear()
     for record in await _letters(opened_door):
         await opened_door.store.forget_dead(*record[:2])
     return opened_door
@@ -81,6 +82,41 @@ async def test_a_signed_body_is_in_the_log_when_it_is_answered(door: Door) -> No
     assert [(event.type, event.subject, event.source) for event in door.events()] == [
         ("deal.won", "deal/9", "crm/own")
     ]
+
+
+async def test_a_request_that_is_sent_again_doubles_nothing_however_much_came_meanwhile(door: Door) -> None:
+    """Its signature bears no time, so it is as good tomorrow; and a deal knows its last 32 events alone."""
+    won = {"event_id": 1, "happened": NOW.isoformat(), "kind": "won", "deal": 9}
+    body, headers = signed(won)
+    assert (await door.send(body, headers, "/integrations/crm"))[1]["accepted"] == 1
+    for number in range(2, 40):
+        await door.send(*signed({**won, "event_id": number}), "/integrations/crm")
+    sent = len(door.published)
+
+    assert await door.send(body, headers, "/integrations/crm") == (
+        202,
+        {"accepted": 0, "ids": [], "ignored": 0, "repeated": True},
+    )
+    assert len(door.published) == sent
+
+
+async def test_a_request_is_read_again_where_it_was_refused_or_means_something_else_by_now(
+    door: Door,
+) -> None:
+    broken, headers = signed({"event_id": 1, "kind": "new", "deal": 9, "amount": "a lot"})
+    ignored, ignored_headers = signed({"event_id": 2, "kind": "gone", "deal": 9})
+    won, won_headers = signed({"event_id": 3, "kind": "won", "deal": 9})
+    for raw, given in ((broken, headers), (ignored, ignored_headers), (won, won_headers)) * 2:
+        await door.send(raw, given, "/integrations/crm")
+    assert len(door.published) == 1
+    assert len(await _letters(door)) == 2
+
+    before = door.integrations["crm"]
+    door.integrations["crm"] = integration(CRM.replace("deal.won", "deal.lost"))
+    try:
+        assert (await door.send(won, won_headers, "/integrations/crm"))[1]["ids"] == ["3/deal.lost"]
+    finally:
+        door.integrations["crm"] = before
 
 
 async def test_a_delivery_of_hubspot_is_known_by_its_public_address_and_makes_many_events(door: Door) -> None:

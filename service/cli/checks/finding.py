@@ -1,5 +1,6 @@
 """One thing the doctor found. Red needs a hand now and says which; yellow may be meant; green is fine."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -31,3 +32,8 @@ def look(text: str, fix: str = "") -> Finding:
 
 def bad(text: str, fix: str, *, is_down: bool = False) -> Finding:
     return Finding(Mark.BAD, text, fix, is_down)
+
+
+def at(instant: datetime) -> str:
+    """In the zone of whoever looks."""
+    return f"{instant.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from service.cli.checks.finding import Finding, fine, look
+from service.cli.checks.finding import Finding, at, fine, look
 from service.cli.configuration import command
-from service.cli.connection import open_store
+from service.cli.connection import has_store, open_store
 from service.cli.exits import Failure
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from service.core.effects import LogEntry
@@ -21,8 +20,7 @@ RECENT_MAX = 2_000
 
 
 async def integrations(settings: "Settings", given: "Path | None") -> list[Finding]:
-    service = settings.service
-    if service.redis_url is None and not (service.data_dir / "valkey").exists():
+    if not has_store(settings):
         return [_silent(name, settings) for name in settings.integrations]
     found = []
     try:
@@ -42,9 +40,9 @@ async def _of(name: str, settings: "Settings", store: "Store", given: "Path | No
     if seen is None:
         return [*found, *([] if refused else [_silent(name, settings)])]
     if not seen.subject:
-        told = f"{name}: the last request, {_at(seen.at)}, made no event"
+        told = f"{name}: the last request, {at(seen.at)}, made no event"
         return [*found, look(told, f"see `only` and `when` in integrations/{name}.yaml")]
-    what = f"{name}: last event {seen.type} of {seen.subject}, {_at(seen.at)}"
+    what = f"{name}: last event {seen.type} of {seen.subject}, {at(seen.at)}"
     entry = await _decided(settings, store, seen)
     if entry is None:
         return [*found, fine(f"{what}: not decided yet, or long ago")]
@@ -68,7 +66,7 @@ def _refused(name: str, refused: "Refused", given: "Path | None") -> Finding:
         "forwarded": "choose another scheme than `none`: it comes through a proxy",
     }
     letters = f"mend integrations/{name}.yaml; then {command('dead-letters requeue --all', given)}"
-    told = f"{name}: last refused {_at(refused.at)}: {refused.detail} ({refused.reason})"
+    told = f"{name}: last refused {at(refused.at)}: {refused.detail} ({refused.reason})"
     return look(told, fixes.get(refused.reason, letters))
 
 
@@ -83,7 +81,3 @@ async def _decided(settings: "Settings", store: "Store", seen: "Seen") -> "LogEn
     shard = Shard(TOPIC_OF_FAMILY[family], partition_of(bare, settings.service.partitions))
     entries = (decode_log(logged.value) for logged in await store.recent_log(shard, RECENT_MAX))
     return next((entry for entry in entries if entry.input_id == seen.input_id), None)
-
-
-def _at(at: "datetime") -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from service.cli.checks.finding import Finding, bad, fine, look
 from service.cli.configuration import command
-from service.cli.connection import open_store
+from service.cli.connection import has_store, open_store
 from service.cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ LOST_IS_NEW_FOR = timedelta(days=1)
 
 async def store(settings: "Settings", given: "Path | None", *, is_running: bool) -> list[Finding]:
     """Joins the embedded server, or starts it for the moment; leaves it as it was."""
-    service = settings.service
-    if service.redis_url is None and not (service.data_dir / "valkey").exists():
+    if not has_store(settings):
         return _not_begun()
     try:
         async with open_store(settings) as opened:

@@ -24,6 +24,7 @@ from service.core.model import Moment
 from service.core.planning import (
     begin_cycle,
     hand_over,
+    mention_imported,
     moment_named,
     move,
     settle_date,
@@ -84,8 +85,9 @@ def _open(draft: Draft, data: DeadlineSet) -> None:
         without_date(draft, moment)
         return
     match(draft)
-    if moment.at <= draft.now and moment.runs and not (draft.event and draft.event.is_import):
-        tell_already_late(draft, moment)
+    if moment.at <= draft.now and moment.runs:
+        tell = mention_imported if draft.event and draft.event.is_import else tell_already_late
+        tell(draft, moment)
     react(draft, moment)
 
 

@@ -16,7 +16,15 @@ from service.core.events import DealActivity, DealClosed, DealCreated, DealUpdat
 from service.core.ladder import match
 from service.core.merge import is_newer, take
 from service.core.model import Deal, Moment
-from service.core.planning import hand_over, moment_named, move, settle_date, take_date, tell_already_late
+from service.core.planning import (
+    hand_over,
+    mention_imported,
+    moment_named,
+    move,
+    settle_date,
+    take_date,
+    tell_already_late,
+)
 from service.core.reasons import Code
 from service.core.view import CLOSED
 
@@ -63,10 +71,10 @@ def _begin(draft: Draft) -> None:
     state.status, state.remove_at = "open", None
     draft.because(Code.RECORDED, "a new deal")
     match(draft)
-    if not (draft.event and draft.event.is_import):
-        for moment in (state.moments["close"], state.moments["next_step"]):
-            if moment.at is not None and moment.at <= draft.now:
-                tell_already_late(draft, moment)
+    tell = mention_imported if draft.event and draft.event.is_import else tell_already_late
+    for moment in (state.moments["close"], state.moments["next_step"]):
+        if moment.at is not None and moment.at <= draft.now:
+            tell(draft, moment)
     react_all(draft, "deal.created")
 
 
