@@ -211,7 +211,9 @@ class App:
         settings = self.settings
         self._worlds = Worlds(settings.world(self.templates.hashes), self.store, compile_policy)
         self.worker = self._worker(self._worlds)
-        channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
+        channels = Channels(
+            settings.channels, Outlets(self.store.catch, self.clock.now, self.store.keep, self.store.kept)
+        )
         self._ends.push_async_callback(channels.close)
         self.delivery = DeliveryWorker(
             self.store,

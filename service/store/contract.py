@@ -230,6 +230,13 @@ class Store(Protocol):
     async def notes(self, name: str) -> dict[str, bytes]:
         """All that is noted about it."""
 
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        """Keep a small thing under its name for so long from now, in place of what stood there. Whoever reads it must
+        do without it, too: it may be lost."""
+
+    async def kept(self, name: str) -> bytes | None:
+        """What is kept under this name."""
+
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         """Take or renew the lease of the one process that owns the shards, or that bears the worker's `name`; False
         while another holds it."""

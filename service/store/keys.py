@@ -16,6 +16,7 @@ DAY_MS = 86_400_000
 SENT_TTL_S = 30 * 86_400
 PINNED_TTL_S = 400 * 86_400
 NOTES_TTL_S = 30 * 86_400
+KEPT_TTL_S_MAX = 90 * 86_400
 EVENTS_FOR_MS = 7 * DAY_MS
 LOG_FOR_MS = 30 * DAY_MS
 DEAD_FOR_MS = 30 * DAY_MS
@@ -64,6 +65,7 @@ KEYS = (
     Row("template:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("caught", "stream", "none: newest 1,000", "catch", "caught"),
     Row("note:<name>", "hash", "30 days", "note", "doctor: notes"),
+    Row("kept:<name>", "string", "its writer's, 90 days at most", "keep", "channels, web: kept"),
     Row("lease", "string", "seconds", "lease", "lease"),
     Row("worker:<name>", "string", "seconds", "lease", "lease"),
 )
@@ -121,6 +123,9 @@ class Keys:
 
     def note(self, name: str) -> str:
         return f"{self.prefix}:note:{name}"
+
+    def kept(self, name: str) -> str:
+        return f"{self.prefix}:kept:{name}"
 
     def lease(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}" if name else f"{self.prefix}:lease"

@@ -28,6 +28,7 @@ class _Room:
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
         self.notes: dict[str, dict[str, bytes]] = {}
+        self.kept: dict[str, tuple[bytes, int]] = {}
         self.leases: dict[str, tuple[str, int]] = {}
         self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
@@ -302,6 +303,14 @@ class MemoryStore:
 
     async def notes(self, name: str) -> dict[str, bytes]:
         return dict(self._room.notes.get(name, {}))
+
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        assert 0 < for_s <= page.KEPT_TTL_S_MAX, for_s
+        self._room.kept[name] = (value, self._ms() + for_s * 1000)
+
+    async def kept(self, name: str) -> bytes | None:
+        value, until_ms = self._room.kept.get(name, (None, 0))
+        return value if until_ms > self._ms() else None
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         held_by, until_ms = self._room.leases.get(name, (holder, 0))

@@ -254,6 +254,14 @@ class RedisStore:
         flat = await self._wire.call("HGETALL", self._keys.note(name))
         return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
 
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        assert 0 < for_s <= page.KEPT_TTL_S_MAX, for_s
+        await self._wire.write([("SET", self._keys.kept(name), value, "EX", for_s)])
+
+    async def kept(self, name: str) -> bytes | None:
+        found: bytes | None = await self._wire.call("GET", self._keys.kept(name))
+        return found
+
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         return bool(await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, for_ms]))
 

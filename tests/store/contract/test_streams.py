@@ -1,10 +1,11 @@
 """The event log of one machine, what waits to be published, the log of decisions, and what lies beside."""
 
 import asyncio
+from datetime import timedelta
 
 from service.store.contract import Settled, Store
-from service.store.keys import CAUGHT_MAX
-from tests.store.homes import DEADLINES, INBOX, INBOX_1, Home, batch, owe
+from service.store.keys import CAUGHT_MAX, KEPT_TTL_S_MAX
+from tests.store.homes import DEADLINES, INBOX, INBOX_1, Home, MemoryHome, batch, owe
 
 
 async def test_records_are_read_in_order_after_a_position(store: Store) -> None:
@@ -130,6 +131,19 @@ async def test_the_last_word_about_a_thing_is_kept_one_a_field(store: Store) -> 
 
     assert await store.notes("hubspot") == {"seen": b"3", "error": b"2"}
     assert await store.notes("nobody") == {}
+
+
+async def test_a_small_thing_is_kept_for_its_time_and_the_last_one_counts(home: Home) -> None:
+    store = home.open()
+    await store.keep("place", b"old", 60)
+    await store.keep("place", b"new", KEPT_TTL_S_MAX)
+    await store.keep("brief", b"x", 1)
+
+    assert await home.open().kept("place") == b"new"  # as a new process sees it
+    assert await store.kept("nothing") is None
+    if isinstance(home, MemoryHome):  # a server's own times are looked at when its home is closed
+        home.clock.at += timedelta(seconds=1)
+        assert await store.kept("brief") is None
 
 
 async def test_what_never_was_an_event_is_buried_as_it_came(store: Store) -> None:
