@@ -76,7 +76,8 @@ async def _forgotten(_name: str) -> bytes | None:
 @dataclass(frozen=True)
 class Outlets:
     """What a channel may use besides its own settings: where caught messages are kept, the service's clock, and a
-    memory that all delivery workers share and that may lose anything (name, value, seconds)."""
+    memory that all delivery workers share (`keep` a value under a name, for so many seconds). `keep` never fails: what
+    cannot be kept is lost, and must be missed by nobody."""
 
     catch: Callable[[bytes], Awaitable[str]]
     now: Callable[[], Awaitable[datetime]]
