@@ -234,6 +234,7 @@ class App:
             readiness=self.readiness,
             metrics=self.metrics,
             is_full=self.fullness.is_full,
+            channels=channels,
         )
         self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
 

@@ -95,6 +95,10 @@ class Http:
                 ) from None
             raise ChannelError(text, is_outage=True) from None
 
+    def towards(self, to: WebAddress) -> "Http":
+        """The same gate before another URL, for one request."""
+        return Http(to, self._opened, connections=1, post_s_max=self._post_s_max, tls=self._tls)
+
     async def probe(self, within_s: float = 10) -> str:
         """Resolve, connect and encrypt as a send would, and hang up; no request is made. Returns how it went."""
         try:

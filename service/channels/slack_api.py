@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from pydantic import SecretStr
 
+from service.channels import slack_reply
 from service.channels.contract import ChannelError
 from service.channels.http import Http
 from service.channels.slack_errors import said
@@ -39,6 +40,10 @@ class SlackApi:
         except ChannelError as error:
             error.is_unknown = False
             raise
+
+    async def reply(self, url: str, text: str) -> None:
+        """See `slack_reply.py`."""
+        await slack_reply.reply(self._http, url, text)
 
     async def _call(self, method: str, media: str, body: bytes) -> dict[str, Any]:
         headers = {"Content-Type": media, "Authorization": f"Bearer {self._token.get_secret_value()}"}
