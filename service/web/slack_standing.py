@@ -63,7 +63,7 @@ def standing_of(visit: Visit, note: str, deps: WebDeps) -> Standing:
     """What the page behind the link says, in short."""
     words, links = visit.words, deps.links()
     at = words.moment.at
-    named = [name for name in visit.actions if name in visit.offered] or ["open"]
+    named = [name for name in visit.offered if name in visit.actions] or ["open"]
     labels = {**LABELS, "open": "See where it stands"}
     actions = tuple(Action(labels[name], links.url(visit.token, name), name) for name in named)
     due = (words.label(), words.at(at), at) if at is not None else None

@@ -48,8 +48,11 @@ def test_a_date_in_the_person_s_own_zone(text: str, expected: date | datetime) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "soon", "3/4", "next friday", "31 Feb", "2026-02-30", "17:61", "25:00", "13pm", "in 0 days", "in x", "may", "1" * 500],
-)  # fmt: skip
+    [
+        *("", "soon", "3/4", "next friday", "31 Feb", "2026-02-30", "17:61", "25:00", "13pm", "in 0 days"),
+        *("in x", "may", "1" * 500),
+    ],
+)
 def test_what_can_be_read_in_two_ways_or_none_is_answered_with_a_right_one(text: str) -> None:
     with pytest.raises(NotATime, match="“Tuesday”, “2026-12-01 17:00”, “1 December” or “in 3 days”"):
         moment(text, NOW, MADRID)
@@ -57,7 +60,7 @@ def test_what_can_be_read_in_two_ways_or_none_is_answered_with_a_right_one(text:
 
 @pytest.mark.parametrize("text", ["2026-11-23", "09:00", "today 16:59", "in 800 days", "2029-01-01"])
 def test_what_has_passed_or_is_far_away_is_refused(text: str) -> None:
-    with pytest.raises(NotATime, match="passed already|two years"):
+    with pytest.raises(NotATime, match=r"passed already|two years"):
         moment(text, NOW, MADRID)
 
 
