@@ -108,10 +108,6 @@ class SlackChannel:
         with suppress(ChannelError):
             await self.api.change("chat.update", {"channel": place.channel, "ts": place.ts, **shown})
 
-    async def probe(self) -> dict[str, Any]:
-        """What Slack says of our token; ChannelError as a send would meet it. Nothing is posted."""
-        return await self.api.look("auth.test")
-
     async def close(self) -> None:
         await self.api.close()
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -62,22 +62,17 @@ class RunningService:
 
 
 @asynccontextmanager
-async def running(
-    change: Callable[[Path], None] = lambda _config: None, **more: str
-) -> AsyncIterator[RunningService]:
-    """Started with the shipped configuration, perhaps changed, in folders of its own, with `more` in its environment;
-    at the end it must stop by itself, with 0."""
+async def running() -> AsyncIterator[RunningService]:
+    """Started with the shipped configuration in folders of its own; at the end it must stop by itself, with 0."""
     # Not pytest's folder: the embedded server's socket lies in it, and paths of sockets are short.
     folder = Path(tempfile.mkdtemp(prefix="ft-"))
     shutil.copytree(ROOT / "config", folder / "config")
-    change(folder / "config")
     url = f"http://127.0.0.1:{_free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("FOLLOWTHROUGH_")},
         "FOLLOWTHROUGH_DATA_DIR": str(folder / "data"),
         "FOLLOWTHROUGH_WEB__LISTEN": url.removeprefix("http://"),
         "FOLLOWTHROUGH_WEB__PUBLIC_URL": url,
-        **more,
     }
     environment.pop("REDIS_URL", None)
     said = (folder / "log").read_text

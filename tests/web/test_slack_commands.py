@@ -40,23 +40,18 @@ async def test_a_day_without_an_hour_ends_as_the_calendar_says(world: SlackWorld
     assert "by Fri 27 Nov 2026" in said
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
+async def test_a_promise_that_cannot_be_recorded_is_answered_with_what_is_right(world: SlackWorld) -> None:
+    events = await world.appended()
+
+    for text, says in (
         ("", "That lacks a title and a date. Write /commit, what you promise, “by”, and the date"),
         ("Send the offer", "That lacks a date."),
         ("Send the offer by soon", "is no date that can be read in one way only. Write it as in “Monday”"),
         ("Send the offer by 2026-11-01", "That moment has passed already."),
         ("x" * 301 + " by Friday", "at most 300 characters"),
-        ("\u202eoffer\u0000 by Friday", "cannot be recorded"),
-    ],
-)
-async def test_a_promise_that_cannot_be_recorded_is_answered_with_what_is_right(
-    world: SlackWorld, text: str, says: str
-) -> None:
-    events = await world.appended()
-
-    assert says in await world.type("/commit", text)
+        ("offer\u0000 by Friday", "cannot be recorded"),
+    ):
+        assert says in await world.type("/commit", text)
 
     assert await world.appended() == events
 
@@ -90,18 +85,16 @@ async def test_done_by_id_by_title_or_by_words_of_one_title(world: SlackWorld, w
     await world.shows(message, "Done. Thank you.")
 
 
-@pytest.mark.parametrize("what", ["", "send", "Send the proposals to Northwynd", "zzz"])
-async def test_what_names_nothing_or_too_much_is_answered_with_the_nearest_ones(
-    world: SlackWorld, what: str
-) -> None:
+async def test_what_names_nothing_or_too_much_is_answered_with_the_nearest_ones(world: SlackWorld) -> None:
     await world.promise("Send the offer to Acme", commitment_id="c2")
     await world.promise("Not hers", commitment_id="c3", owner="leo")
     events = await world.appended()
 
-    said = await world.type("/done", what)
+    for what in ("", "send", "Send the proposals to Northwynd", "zzz"):
+        said = await world.type("/done", what)
+        assert "• Send the proposal to Northwind (due Tue 24 Nov 2026, 10:00): c1" in said
+        assert "Not hers" not in said
 
-    assert "• Send the proposal to Northwind (due Tue 24 Nov 2026, 10:00): c1" in said
-    assert "Not hers" not in said
     assert await world.appended() == events
 
 
@@ -124,19 +117,14 @@ async def test_snooze_says_until_when(world: SlackWorld) -> None:
     assert run.snoozed_until is not None
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
+async def test_a_snooze_that_cannot_be_is_answered_with_what_is_right(world: SlackWorld) -> None:
+    for text, says in (
         ("", "Write /snooze, which one, and how long"),
         ("northwind", "Write /snooze, which one, and how long"),
         ("northwind until 2026-01-01", "That moment has passed already."),
         ("acme 2h", "“acme” does not name one of your open commitments"),
-    ],
-)
-async def test_a_snooze_that_cannot_be_is_answered_with_what_is_right(
-    world: SlackWorld, text: str, says: str
-) -> None:
-    assert says in await world.type("/snooze", text)
+    ):
+        assert says in await world.type("/snooze", text)
 
 
 async def test_the_next_step_of_a_deal_is_done_and_the_deal_goes_on(world: SlackWorld) -> None:
