@@ -105,8 +105,9 @@ class SlackChannel:
 
     async def update(self, place: Place, shown: Mapping[str, object]) -> None:
         """Let a message show something else. What it says is told elsewhere as well, so a failure is none."""
+        about = {"channel": place.channel, "ts": place.ts}
         with suppress(ChannelError):
-            await self.api.change("chat.update", {"channel": place.channel, "ts": place.ts, **shown})
+            await self.api.change("chat.update", {**about, "text": shown["text"], "blocks": shown["blocks"]})
 
     async def close(self) -> None:
         await self.api.close()

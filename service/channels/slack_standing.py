@@ -45,6 +45,4 @@ def payload(standing: Standing, *, is_heard: bool) -> dict[str, object]:
     return {
         "text": escaped(f"{standing.title}: {said[0]}", TEXT_CHARS_MAX),
         "blocks": blocks,
-        "unfurl_links": False,
-        "unfurl_media": False,
     }

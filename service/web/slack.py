@@ -7,6 +7,7 @@ an error then, so what takes longer goes on behind the answer, and is told where
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -113,9 +114,10 @@ async def _work(what: Command | Press, channel: "SlackChannel", seen: str, deps:
             said = await slack_commands.answer(what, channel, deps)
         else:
             said = await slack_presses.press(what, channel, deps)
-        await deps.store.keep(seen, b"1", SEEN_S)
     except (StoreDown, ChannelError, TimeoutError):
         return _DOWN
+    with suppress(StoreDown):  # It is done all the same, and done again it is the same.
+        await deps.store.keep(seen, b"1", SEEN_S)
     return said
 
 

@@ -59,7 +59,8 @@ async def answer(command: Command, channel: "SlackChannel", deps: WebDeps) -> st
 async def _commit(command: Command, person: str, deps: WebDeps) -> str:
     now, zone = await deps.clock.now(), deps.settings().graph.zone_of(person)
     title, by, when = command.text.rpartition(" by ")
-    if not title.strip() or not when.strip():
+    title = title.strip(' "“”')
+    if not title or not when.strip():
         day = f"{(now.astimezone(zone) + timedelta(days=7)):%A}"
         lacks = "a date" if command.text.strip() and not by else "a title and a date"
         raise Said(f"That lacks {lacks}. {_COMMIT_HELP.format(day=day)}")
@@ -72,12 +73,12 @@ async def _commit(command: Command, person: str, deps: WebDeps) -> str:
         )
     date = {"due_at": iso(found)} if isinstance(found, datetime) else {"due_on": found.isoformat()}
     bare = f"slack-{effect_key('slack', command.id)[:12]}"
-    data: dict[str, object] = {"commitment_id": bare, "title": title.strip(), "owner": person, **date}
+    data: dict[str, object] = {"commitment_id": bare, "title": title, "owner": person, **date}
     event, raw = admit(_attributes(command, "deadline.set", bare, data, now), now)
     await deps.broker.publish([Publication(event.topic, event.subject, raw)])
     deps.metrics.events_accepted.labels(event.topic).inc()
     day = local_time(found, zone) if isinstance(found, datetime) else f"{found:%a} {found.day} {found:%b %Y}"
-    return f"You committed to “{title.strip()}” by {day}. When it is done, say “/done {bare}”, or press Done."
+    return f"You committed to “{title}” by {day}. When it is done, say “/done {bare}”, or press Done."
 
 
 async def _done(command: Command, person: str, deps: WebDeps) -> str:

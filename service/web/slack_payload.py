@@ -109,13 +109,19 @@ def command_of(form: dict[str, str]) -> Command:
     found = Command(
         form.get("user_id", ""),
         form.get("command", ""),
-        " ".join(form.get("text", "").split()),
+        _typed(form.get("text", "")),
         form.get("trigger_id", ""),
         form.get("response_url", ""),
     )
     if not (found.member and found.name and found.id):
         raise Unreadable
     return found
+
+
+def _typed(text: str) -> str:
+    """One line as it was typed: Slack sends these three as entities (docs.slack.dev/messaging/formatting)."""
+    line = " ".join(text.split())
+    return line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _tokens(message: _Message) -> Iterator[str]:

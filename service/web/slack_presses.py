@@ -4,10 +4,12 @@ A press may do what its message's link allows, and only by whoever the message w
 the message; what could not be done is told to whoever pressed, and to nobody else.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from service.core.errors import BadEvent
 from service.messages.links import BadLink, LinkPayload
+from service.store.contract import StoreDown
 from service.web import answering, slack_standing
 from service.web.answer_choices import NotAnAnswer, choose, event_id
 from service.web.deps import WebDeps
@@ -64,8 +66,9 @@ async def _shown(
     outcome = after.words.outcome(choice, await answering.decided(visit, answer_id, deps))
     told = " ".join([f"{outcome.headline}.".replace("..", "."), *outcome.sentences])
     note = "" if outcome.is_refused else told
-    await slack_standing.show_pressed(channel, pressed.pressed, note, deps)
-    await slack_standing.show(after, note, deps, pressed.pressed)
+    with suppress(StoreDown):  # The answer counts, whatever the messages show.
+        await slack_standing.show_pressed(channel, pressed.pressed, note, deps)
+        await slack_standing.show(after, note, deps, pressed.pressed)
     return told if outcome.is_refused else ""
 
 

@@ -27,7 +27,8 @@ SCOPES = {
     "users.info": "users:read",
     "users.lookupByEmail": "users:read.email",
 }
-_MESSAGE = {"channel", "text", "blocks", "unfurl_links", "unfurl_media"}
+_MESSAGE = {"channel", "text", "blocks"}
+_NEW = {"thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media"}
 
 
 def member(email: str, **more: Any) -> dict[str, Any]:
@@ -97,8 +98,7 @@ class Slack:
                 return {"channel": {"id": "D" + form["users"][1:]}}
 
     def _chat(self, method: str, data: dict[str, Any]) -> dict[str, Any]:
-        more = {"thread_ts", "reply_broadcast"} if method == "chat.postMessage" else {"ts"}
-        need(set(data) <= _MESSAGE | more, "invalid_arguments")
+        need(set(data) <= _MESSAGE | (_NEW if method == "chat.postMessage" else {"ts"}), "invalid_arguments")
         self._judge_blocks(data)
         channel = self._place(data["channel"])
         shown = {key: data[key] for key in ("text", "blocks", "thread_ts", "reply_broadcast") if key in data}

@@ -21,7 +21,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackWorld]:
 
 
 async def test_a_promise_is_recorded_for_whoever_makes_it_in_their_own_zone(world: SlackWorld) -> None:
-    said = await world.type("/commit", "Send the <b> offer by mail to Acme by 1 Dec 17:00")
+    said = await world.type("/commit", "“Send the &lt;b&gt; offer by mail to Acme” by 1 Dec 17:00")
 
     bare = said.partition("/done ")[2].partition("”")[0]
     state = await world.state(f"deadline/{bare}")
