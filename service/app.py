@@ -211,7 +211,8 @@ class App:
         settings = self.settings
         self._worlds = Worlds(settings.world(self.templates.hashes), self.store, compile_policy)
         self.worker = self._worker(self._worlds)
-        channels = Channels(settings.channels, Outlets(self.store.catch, self.clock.now))
+        outlets = Outlets(self.store.catch, self.clock.now, self._keep, self.store.kept)
+        channels = Channels(settings.channels, outlets)
         self._ends.push_async_callback(channels.close)
         self.delivery = DeliveryWorker(
             self.store,
@@ -233,6 +234,7 @@ class App:
             readiness=self.readiness,
             metrics=self.metrics,
             is_full=self.fullness.is_full,
+            channels=channels,
         )
         self.web = WebServer(make_app(deps), settings.service.web.host, settings.service.web.port)
 
@@ -257,6 +259,11 @@ class App:
 
     def _id_of_email(self, email: str) -> str | None:
         return self.settings.book.id_of_email(email)
+
+    async def _keep(self, name: str, value: bytes, for_s: int) -> None:
+        """A message has left, and must not leave again because this could not be noted."""
+        with contextlib.suppress(StoreDown):
+            await self.store.keep(name, value, for_s)
 
     def _shard_of(self, subject: str) -> Shard:
         family, _ = split_subject(subject)

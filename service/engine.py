@@ -364,10 +364,13 @@ async def publish_emits(store: Store, owner: Owner, publish: Publish) -> None:
                 await owner.emitted.wait()
         owner.emitted.clear()
         try:
-            while records := await store.emits(owner.shard, BATCH_MAX):
+            records = await store.emits(owner.shard, BATCH_MAX)
+            if records:
                 await publish([record.value for record in records])
                 fault_point("after_publish")
                 await store.published(owner.shard, records[-1].position)
+            if len(records) == BATCH_MAX:  # what is decided meanwhile says so itself
+                owner.emitted.set()
         except StoreDown as error:
             log.warning("store_down", shard=str(owner.shard), error=str(error))
             await asyncio.sleep(RETRY_AFTER_S)

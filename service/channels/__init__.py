@@ -17,6 +17,12 @@ from service.settings.channels import ChannelSettings
 __all__ = ["CHANNELS", "PLACED", "Channel", "ChannelError", "Channels", "Outlets"]
 
 
+def _slack(name: str, settings: Any, outlets: Outlets) -> Channel:
+    from service.channels.slack import SlackChannel
+
+    return SlackChannel.of(name, settings, outlets)
+
+
 def _slack_webhook(_name: str, settings: Any, _outlets: Outlets) -> Channel:
     from service.channels.slack_webhook import SlackWebhookChannel
 
@@ -41,6 +47,7 @@ CHANNELS: dict[str, Callable[[str, Any, Outlets], Channel]] = {
     "caught": lambda name, _settings, outlets: CaughtChannel(name, outlets),
     "console": lambda _name, _settings, _outlets: ConsoleChannel(),
     "email": lambda _name, settings, _outlets: EmailChannel.of(settings),
+    "slack": _slack,
     "slack_webhook": _slack_webhook,
     "teams_webhook": _teams_webhook,
     "webhook": _webhook,

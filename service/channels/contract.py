@@ -1,6 +1,6 @@
 """What every channel promises, and the one error it may raise. One suite (tests/channels) runs over each of them.
 
-A channel makes one attempt and remembers nothing: retries, limits and fallbacks are delivery's. It must not know a
+A channel makes one attempt and needs no memory: retries, limits and fallbacks are delivery's. It must not know a
 store or a policy; what it needs from outside is passed in as a callable (`Outlets`).
 """
 
@@ -65,9 +65,21 @@ class Channel(Protocol):
         """Let go of every connection. Sends in flight may fail."""
 
 
+async def _forget(_name: str, _value: bytes, _for_s: int) -> None:
+    """Where nothing is kept."""
+
+
+async def _forgotten(_name: str) -> bytes | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Outlets:
-    """What a channel may use besides its own settings: where caught messages are kept, and the service's clock."""
+    """What a channel may use besides its own settings: where caught messages are kept, the service's clock, and a
+    memory that all delivery workers share (`keep` a value under a name, for so many seconds). `keep` never fails: what
+    cannot be kept is lost, and must be missed by nobody."""
 
     catch: Callable[[bytes], Awaitable[str]]
     now: Callable[[], Awaitable[datetime]]
+    keep: Callable[[str, bytes, int], Awaitable[None]] = _forget
+    kept: Callable[[str], Awaitable[bytes | None]] = _forgotten

@@ -58,7 +58,8 @@ class _Handed:
 
 
 class Http:
-    """POSTs to one URL, each over a connection of its own. `opened`: ranges of an `allow_private`."""
+    """POSTs to one URL, or to what lies under it, each over a connection of its own. `opened`: ranges of an
+    `allow_private`."""
 
     def __init__(
         self,
@@ -75,14 +76,14 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """One request, never repeated. Any answer is returned, also a redirect; without one, ChannelError says whether
-        the request may have arrived (`is_unknown`)."""
+    async def post(self, body: bytes, headers: Mapping[str, str], under: str = "") -> Answer:
+        """One request, never repeated, to the URL with `under` (a word of our own) behind it. Any answer is returned,
+        also a redirect; without one, ChannelError says whether the request may have arrived (`is_unknown`)."""
         handed = _Handed()
         try:
             self._check(self.to.host)
             async with asyncio.timeout(self._post_s_max):
-                return await self._post(body, headers, handed)
+                return await self._post(self.to.url + under, body, headers, handed)
         except Refused as refused:
             raise ChannelError(str(refused), permanent=True) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failure:
@@ -93,6 +94,10 @@ class Http:
                     f"{text} after the request was handed over", is_unknown=True, is_outage=True
                 ) from None
             raise ChannelError(text, is_outage=True) from None
+
+    def towards(self, to: WebAddress) -> "Http":
+        """The same gate before another URL, for one request."""
+        return Http(to, self._opened, connections=1, post_s_max=self._post_s_max, tls=self._tls)
 
     async def probe(self, within_s: float = 10) -> str:
         """Resolve, connect and encrypt as a send would, and hang up; no request is made. Returns how it went."""
@@ -152,11 +157,11 @@ class Http:
         if self.to.port not in PORTS:
             raise Refused(f"port {self.to.port} is called only on addresses that `allow_private` opens")
 
-    async def _post(self, body: bytes, headers: Mapping[str, str], handed: _Handed) -> Answer:
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str], handed: _Handed) -> Answer:
         session = self._opened_session()
         async with session.post(
             # Encoded already: written anew, a signature in its query might not be the same.
-            URL(self.to.url, encoded=True),
+            URL(url, encoded=True),
             data=body,
             headers=headers,
             allow_redirects=False,

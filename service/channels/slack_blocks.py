@@ -8,52 +8,52 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from service.channels.fit import MISSING_BUTTON, cut, lines, utf16
+from service.channels.slack_buttons import buttons, plain
 from service.core.effects import Owed
-from service.core.message import Action, Card, Message
+from service.core.message import Card, Message
 
 # https://docs.slack.dev/reference/block-kit/blocks, in characters; of the text 4,000 are advised, 40,000 kept.
 HEADER_CHARS_MAX = 150
 SECTION_CHARS_MAX = 3000
 FIELD_CHARS_MAX, FIELDS_MAX = 2000, 10
-BUTTON_CHARS_MAX, URL_CHARS_MAX, BUTTONS_MAX = 75, 3000, 25
 CONTEXT_CHARS_MAX = 2000
 TEXT_CHARS_MAX = 4000
 
 Block = dict[str, object]
 
 
-def payload(owed: Owed, message: Message) -> dict[str, object]:
-    """What an incoming webhook takes. `text` is what a phone's notification and a screen reader say."""
+def payload(owed: Owed, message: Message, *, is_heard: bool = False) -> dict[str, object]:
+    """What an incoming webhook takes, and with a channel `chat.postMessage`; `text` is what a phone's notification and
+    a screen reader say. `is_heard`: pressed buttons reach us, so they need not open a page."""
     return {
         "text": escaped(message.short or message.subject, TEXT_CHARS_MAX),
-        "blocks": list(blocks(owed, message)),
+        "blocks": list(blocks(owed, message, is_heard=is_heard)),
         # A link of ours must be opened by a person only; a preview would be a look by Slack's servers.
         "unfurl_links": False,
         "unfurl_media": False,
     }
 
 
-def blocks(owed: Owed, message: Message) -> Iterator[Block]:
+def blocks(owed: Owed, message: Message, *, is_heard: bool = False) -> Iterator[Block]:
     """At most seven, from the headline to the reasons."""
     card = message.parts
-    yield {"type": "header", "text": _plain(message.subject or card.title, HEADER_CHARS_MAX)}
+    yield {"type": "header", "text": plain(message.subject or card.title, HEADER_CHARS_MAX)}
     headline = _headline(card)
     if headline:
-        yield _section(headline)
+        yield section(headline)
     if card.rows:
         fields = [_field(owed, card, label, value) for label, value in card.rows[:FIELDS_MAX]]
         yield {"type": "section", "fields": fields}
     if card.body.strip():
-        yield _section(escaped_lines(card.body.strip(), SECTION_CHARS_MAX))
-    buttons = [one for one in map(_button, message.actions, range(BUTTONS_MAX)) if one]
-    if buttons:
-        yield {"type": "actions", "elements": buttons}
+        yield section(escaped_lines(card.body.strip(), SECTION_CHARS_MAX))
+    answers = buttons(message.actions, is_heard=is_heard)
+    if answers:
+        yield {"type": "actions", "elements": answers}
     small = [reason for reason in card.reasons if reason]
-    if len(buttons) < len(message.actions):
+    if len(answers) < len(message.actions):
         small.insert(0, MISSING_BUTTON)
     if small:
-        text = escaped_lines("\n".join(small), CONTEXT_CHARS_MAX)
-        yield {"type": "context", "elements": [_mrkdwn(text)]}
+        yield context(small)
 
 
 def escaped(text: str, most: int = SECTION_CHARS_MAX) -> str:
@@ -84,26 +84,17 @@ def _headline(card: Card) -> str:
 
 
 def _field(owed: Owed, card: Card, label: str, value: str) -> Block:
-    shown = escaped(value, FIELD_CHARS_MAX // 2)
     due = _instant(owed.facts.get("due_at")) if label == card.due_row else None
-    if due is not None:
-        # In the zone of whoever looks at it; our own words are for programs that do not know how.
-        shown = f"<!date^{int(due.timestamp())}^{{date_short_pretty}} {{time}}|{shown}>"
-    return _mrkdwn(f"*{escaped(label, FIELD_CHARS_MAX // 4)}*\n{shown}")
+    return field(label, value, due)
 
 
-def _button(action: Action, number: int) -> Block | None:
-    if utf16(action.url) > URL_CHARS_MAX:
-        return None
-    button: Block = {
-        "type": "button",
-        "text": _plain(action.label, BUTTON_CHARS_MAX),
-        "url": action.url,
-        "action_id": f"{action.name}.{number}",
-    }
-    if number == 0 and action.name != "open":
-        button["style"] = "primary"  # The answer hoped for.
-    return button
+def field(label: str, value: str, at: datetime | None = None) -> Block:
+    """One row. With `at` it is shown in the zone of whoever looks at it; our own words are for programs that do not
+    know how."""
+    shown = escaped(value, FIELD_CHARS_MAX // 2)
+    if at is not None:
+        shown = f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{shown}>"
+    return mrkdwn(f"*{escaped(label, FIELD_CHARS_MAX // 4)}*\n{shown}")
 
 
 def _instant(value: object) -> datetime | None:
@@ -114,15 +105,15 @@ def _instant(value: object) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text)}
+def section(text: str) -> Block:
+    return {"type": "section", "text": mrkdwn(text)}
 
 
-def _mrkdwn(text: str) -> Block:
+def context(small: list[str]) -> Block:
+    """Lines in small print."""
+    return {"type": "context", "elements": [mrkdwn(escaped_lines("\n".join(small), CONTEXT_CHARS_MAX))]}
+
+
+def mrkdwn(text: str) -> Block:
     """Only what we marked is a link: with `verbatim` Slack makes none of addresses and names in it."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _plain(text: str, most: int) -> Block:
-    """No markup and no emoji names are read in it. It may not be empty."""
-    return {"type": "plain_text", "text": cut(text, most) or "…", "emoji": False}

@@ -10,6 +10,7 @@ import typer
 
 from service.cli.config import config
 from service.cli.dead_letters import dead_letters
+from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.emit import emit
 from service.cli.exits import Exit, Failure
@@ -29,6 +30,7 @@ from service.cli.version import version
 # A command is a function; one with commands of its own is a Typer.
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "run": run,
+    "demo": demo,
     "emit": emit,
     "import": import_deals,
     "validate": validate,
@@ -47,7 +49,6 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
 
 # Commands of the contract that are not written yet: what they will do, for whoever types one today.
 LATER = {
-    "demo": "shows a simulated quarter in 45 seconds",
     "init": "writes a configuration to begin with",
     "preview": "shows a template as its reader would see it",
     "replay": "decides a recorded history again",

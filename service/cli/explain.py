@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from service.explaining.notification import Explained
     from service.explaining.record import Decided, Record
     from service.explaining.silence import Untold
+    from service.explaining.versions import Versions
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -69,7 +70,6 @@ def explain(
             raise Failure(Exit.WRONG, "a policy is explained alone", "leave SUBJECT, --person and --at out")
         say_policies(settings, policy, svg, as_json=as_json)
         return
-    zone = settings.graph.zone_of(person or "")
     try:
         if _KEY.fullmatch(subject) and person is None:
             explained = asyncio.run(_ask(settings, lambda asking: asking.about_notification(subject)))
@@ -80,14 +80,15 @@ def explain(
     except NotFound as error:
         action = error.hint or f"`{command('dead-letters list', config)}` shows what could not be used"
         raise Failure(Exit.WRONG, str(error), action) from error
-    record, untold = found
+    record, untold, versions = found
+    zone = settings.graph.zone_of(person or _owner(record))
     if as_json:
         put_json(_as_dict(record, untold, person))
         return
-    _show_head(record, zone if person else settings.graph.zone_of(_owner(record)))
+    _show_head(record, zone, versions)
     if untold is not None:
         _show_untold(untold)
-    _show_story(_about(record, person), zone if person else settings.graph.zone_of(_owner(record)), record)
+    _show_story(_about(record, person), zone, record)
 
 
 async def _ask(settings: Any, question: Any) -> Any:
@@ -104,7 +105,7 @@ class _Told:
     def __init__(self, person: str | None, at: str | None, subject: str) -> None:
         self._person, self._at, self._subject = person, at, subject
 
-    async def look(self, asking: "Asking") -> "tuple[Record, Untold | None]":
+    async def look(self, asking: "Asking") -> "tuple[Record, Untold | None, Versions]":
         from datetime import UTC, datetime
 
         from service.explaining.silence import why_untold
@@ -113,7 +114,8 @@ class _Told:
             asking.check_person(self._person)
         by = _instant(self._at, datetime.now(UTC)) if self._at else datetime.now(UTC)
         record, versions = await asking.about_subject(self._subject)
-        return record, why_untold(record, self._person, by, versions) if self._person else None
+        untold = why_untold(record, self._person, by, versions) if self._person else None
+        return record, untold, versions
 
 
 def _instant(text: str, now: "datetime") -> "datetime":
@@ -133,6 +135,9 @@ def _instant(text: str, now: "datetime") -> "datetime":
 
 
 def _owner(record: "Record") -> str:
+    """By whose clock it is told; "" where nobody knows any more."""
+    if record.subject.startswith("inbox/"):
+        return record.subject.removeprefix("inbox/")
     return record.commitment.owner if record.commitment else ""
 
 
@@ -163,8 +168,11 @@ def _show_message(explained: "Explained") -> None:
         put(f"  {sentence.about + ':':11} {sentence.text}")
 
 
-def _show_head(record: "Record", zone: "ZoneInfo") -> None:
+def _show_head(record: "Record", zone: "ZoneInfo", versions: "Versions") -> None:
     state = record.commitment
+    if record.subject.startswith("inbox/"):
+        _show_inbox(record, versions)
+        return
     if state is None:
         put(f"{record.subject}: closed long enough to be forgotten; the record says:")
         return
@@ -173,6 +181,16 @@ def _show_head(record: "Record", zone: "ZoneInfo") -> None:
     for name, moment in state.moments.items():
         if moment.at:
             put(f"  {name.replace('_', ' ')}: {_when(moment.at, zone)}")
+
+
+def _show_inbox(record: "Record", versions: "Versions") -> None:
+    from service.core.model import Inbox
+    from service.explaining.inbox import in_words, next_of_inbox
+
+    person, inbox = _owner(record), record.state if isinstance(record.state, Inbox) else None
+    put(f"{record.subject}: what {person} is told, and when")
+    for said in (*in_words(inbox, person, versions), next_of_inbox(inbox, person, versions)):
+        put(f"  {said}")
 
 
 def _show_untold(untold: "Untold") -> None:

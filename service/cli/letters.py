@@ -49,6 +49,8 @@ async def put_back(settings: "Settings", store: "Store", broker: "Broker", lette
         return "another version wrote it: use that one"
     if dead.reason == Code.STUB:
         return "nothing of it is left to try; send the event it begins with, and then the later ones again"
+    if dead.kind == "event" and dead.reason == Code.REFUSED:
+        return "the rest of it counts already; send what was refused again, mended"
     if dead.kind == "webhook":
         return await _map_again(settings, store, broker, letter, dead)
     if dead.kind == "event":

@@ -256,7 +256,8 @@ def _show_changes(changes: "list[Change]", settings: "Settings") -> None:
 
 
 def _when(told: "Told", settings: "Settings") -> str:
-    return f"{told.at.astimezone(settings.graph.zone_of(told.owed.to)):%a %Y-%m-%d %H:%M}"
+    at = f"{told.at.astimezone(settings.graph.zone_of(told.owed.to)):%a %Y-%m-%d %H:%M}"
+    return f"{at} in the digest" if told.in_digest else at
 
 
 def _as_dict(
@@ -300,4 +301,5 @@ def _message(told: "Told") -> dict[str, object]:
         "step": owed.step,
         "subject": owed.subject,
         "reason": "; ".join(owed.reasons),
+        **({"in_digest": True} if told.in_digest else {}),
     }

@@ -21,7 +21,7 @@ from service.broker import Broker
 from service.broker.topic_id import topic_id
 from service.consumers.kafka_records import read_record
 from service.consumers.reading import IdOfEmail, publish_all
-from service.engine import Fenced, Gap, Input, Owner, publish_emits
+from service.engine import BATCH_MAX, Fenced, Gap, Input, Owner, publish_emits
 from service.store.clock import Clock
 from service.store.contract import LogDown, Record, Shard, Store, StoreDown, Unfit
 from service.telemetry.logs import get_log
@@ -141,9 +141,18 @@ class KafkaShard:
         if records[0].offset < self._next:
             self._end = _WasReset(f"offset {records[0].offset} came where {self._next} was expected")
         else:
-            self._batches.append(_Batch(self._next, records))
+            self._append(records)
             self._next = records[-1].offset + 1
         self._given.set()
+
+    def _append(self, records: list[ConsumerRecord]) -> None:
+        """Behind what is being decided, records gather in one batch: what a batch costs is shared by more, the more
+        there is to do."""
+        waiting = self._batches[-1].records if len(self._batches) > 1 else []
+        if waiting and records[0].offset == self._next and len(waiting) + len(records) <= BATCH_MAX:
+            waiting.extend(records)
+        else:
+            self._batches.append(_Batch(self._next, records))
 
     async def make_room(self) -> None:
         """Wait a moment while too much is in hand, then pause this partition instead of the whole topic."""

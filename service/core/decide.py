@@ -69,7 +69,7 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
     if not draft.reasons:
         draft.because(Code.RECORDED, "recorded; nothing follows from it")
     if event.time - event.received_at > CLOCK_AHEAD_SAID:
-        said, counts = f"{event.time:%Y-%m-%d %H:%M}", f"{event.received_at:%Y-%m-%d %H:%M} UTC"
+        said, counts = draft.minute(event.time), draft.minute(event.received_at)
         draft.because(
             Code.CLOCK_AHEAD, f"its sender's clock says {said}; it counts as of its receipt, {counts}"
         )

@@ -18,7 +18,7 @@ from service.core.policy import Condition, ConditionFailed, Policy, Recipients
 from service.core.reasons import Code, Reason
 from service.core.recipients import is_of_teams, resolve
 from service.core.timeline import next_due
-from service.core.view import expression_view, facts
+from service.core.view import expression_view, facts, minute
 
 _URGENCIES = ("low", "normal", "high")
 _ONLY_MOMENT = ("", "due")  # of a family whose subjects have no other
@@ -86,6 +86,10 @@ class Draft:
     # -- saying why ---------------------------------------------------------------------------------------------
     def because(self, code: Code, text: str) -> None:
         self.reasons.append(Reason(code, text))
+
+    def minute(self, at: datetime) -> str:
+        """By the wall clock of its owner, like all that is shown beside it."""
+        return minute(at, self.world.directory.zone_of(self.state.owner))
 
     def holds(
         self, condition: Condition | None, otherwise: bool, moment: Moment, policy: Policy, what: str

@@ -12,7 +12,7 @@ from service.core.merge import is_newer, stamp
 from service.core.model import Moment
 from service.core.planning import begin_cycle
 from service.core.reasons import Code
-from service.core.view import CLOSED, minute
+from service.core.view import CLOSED
 
 
 def is_stale(draft: Draft, moment: Moment | None, by: object, as_of: object) -> bool:
@@ -46,7 +46,7 @@ def end(draft: Draft, status: str, at: object, by: object) -> None:
         draft.because(Code.CLOSED, f"it is {state.status} already; recorded, nothing follows")
     else:
         stamp(state, "status", happened_at)
-        draft.because(Code.RECORDED if state.opened_at else Code.STUB, f"{status} at {minute(when)} UTC")
+        draft.because(Code.RECORDED if state.opened_at else Code.STUB, f"{status} at {draft.minute(when)}")
         close(draft, status, min(when, draft.now), by if isinstance(by, str) else "")
 
 

@@ -5,7 +5,7 @@ Three ways in. `admit`: attributes from outside, checked in full; gives the even
 wrote it; fast, and still never raises anything but BadEvent. The rules for the fields of `data` are in `payload.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from service.core.payload import clean_data, flag, identifier, payload_problem, 
 from service.core.plain_text import is_clean
 from service.core.strict_json import inspect, parse, quoted
 from service.core.view import iso
+from service.core.wishes import IdOfEmail, refuse_impossible
 
 # CloudEvents 1.0, "Size Limits": intermediaries must forward 64 KiB, and need not forward more.
 EVENT_BYTES_MAX = 64 * 1024
@@ -39,8 +40,6 @@ _OURS = ("effectkey", "receivedat", "import")  # extensions that only we write i
 _FAMILY_UNKNOWN = "unknown"
 _ANSWERED = frozenset({"checkin", "deadline", "deal", "goal", "reward", "roadblock"})  # what people promise
 _encode = msgspec.json.Encoder(order="sorted").encode
-
-IdOfEmail = Callable[[str], str | None]
 
 
 class _Wire(Struct, kw_only=True, frozen=True):
@@ -119,7 +118,9 @@ def admit(
     raw = _encode(envelope)
     if len(raw) > EVENT_BYTES_MAX:
         raise _too_large()
-    return _from_log(raw, received_at), raw
+    event = _from_log(raw, received_at)
+    refuse_impossible(event, id_of_email)
+    return event, raw
 
 
 def encode_internal(emit: Emit) -> bytes:

@@ -17,11 +17,13 @@ from service.core.timeline import (
     GRACE_FOR,
     fires_at,
     firings,
+    first_at,
     held_until,
     is_behind,
     later_by,
     pending,
     reckoned_at,
+    timed,
     told_after,
 )
 from service.core.view import iso
@@ -78,15 +80,20 @@ def begin(draft: Draft, moment: Moment, run: Run, overdue_from: datetime | None 
 def fire_due(draft: Draft, moment: Moment, run: Run) -> None:
     """All that this run owes at `draft.now`."""
     resumed = resume(draft, moment, run)
-    policy, told = policy_of(draft, run), told_after(draft.state, moment)
+    policy = policy_of(draft, run)
     calendar = draft.world.directory.calendar_of(draft.state.owner)
+    if run.ack is None and run.snoozed_until is None:
+        # Of a subject's runs most have nothing due when its timer fires: told by what its timer was set by.
+        first = first_at(run, moment, policy, calendar)
+        if first is None or first > draft.now:
+            return
+    told = told_after(draft.state, moment)
     while True:
         due = [
-            (fires_at(firing, run, moment, calendar), firing)
-            for firing in pending(run, policy, moment, calendar)
-            if held_until(firing, run, moment, told) is None
+            (at, firing)
+            for at, firing in timed(run, moment, policy, calendar)
+            if at <= draft.now and held_until(firing, run, moment, told) is None
         ]
-        due = [(at, firing) for at, firing in due if at <= draft.now]
         if not due:
             return
         latest = max(at for at, _ in due)
@@ -139,7 +146,7 @@ def fire(draft: Draft, moment: Moment, run: Run, firing: Firing, at: datetime) -
     run.done |= 1 << firing.bit
     calendar = draft.world.directory.calendar_of(draft.state.owner)
     if firing.is_before and calendar.shifted(policy.skip_after, at) < draft.now:
-        draft.because(Code.STALE, f"{what} was due {at:%Y-%m-%d %H:%M} UTC, too long ago to be of use")
+        draft.because(Code.STALE, f"{what} was due {draft.minute(at)}, too long ago to be of use")
         return False
     if not draft.holds(policy.when, True, moment, policy, f"`when` of policy {policy.name}"):
         draft.because(Code.WHEN_FALSE, f"{what} is silent: the policy's `when` does not hold any more")
@@ -225,13 +232,10 @@ def _usual_template(policy: Policy, after: bool, is_owner: bool) -> str:
 def _what_is_next(draft: Draft, moment: Moment, run: Run) -> dict[str, object]:
     """When this run's next step is due and whom it will tell, as things stand: a reader may want to prevent it."""
     calendar = draft.world.directory.calendar_of(draft.state.owner)
-    ahead = [
-        (fires_at(f, run, moment, calendar), f) for f in pending(run, policy_of(draft, run), moment, calendar)
-    ]
-    ahead = [(at, firing) for at, firing in ahead if at > draft.now]
-    if not ahead:
+    later = [one for one in timed(run, moment, policy_of(draft, run), calendar) if one[0] > draft.now]
+    if not later:
         return {}
-    at, firing = min(ahead, key=lambda pair: pair[0])
+    at, firing = min(later, key=lambda pair: pair[0])
     to = resolve(firing.step.notify, draft.state, draft.world.directory)
     return {"next": {"at": iso(at), "to": to}}
 
@@ -257,14 +261,14 @@ def pull_next(draft: Draft, moment: Moment, run: Run) -> None:
     """A level with nobody does not wait: the next step after the moment is due now, the rest keep their distance."""
     policy, told = policy_of(draft, run), told_after(draft.state, moment)
     calendar = draft.world.directory.calendar_of(draft.state.owner)
-    ahead = [
-        (fires_at(firing, run, moment, calendar), firing)
-        for firing in pending(run, policy, moment, calendar)
+    free = [
+        (at, firing)
+        for at, firing in timed(run, moment, policy, calendar)
         if not firing.is_before and held_until(firing, run, moment, told) is None
     ]
-    if not ahead:
+    if not free:
         return
-    due_at, following = min(ahead, key=lambda pair: pair[0])
+    due_at, following = min(free, key=lambda pair: pair[0])
     if due_at > draft.now:
         _go_on(run, following, moment, calendar, draft.now)
 

@@ -17,7 +17,6 @@ from service.core.policy import Recipients
 from service.core.reasons import Code
 from service.core.recipients import resolve
 from service.core.timeline import firings, is_behind, nominal_at, pending
-from service.core.view import minute
 
 # Further away than this a date is probably a slip (safety, bad input): it is kept, and pages point at it.
 FAR_OFF = timedelta(days=2 * 366)
@@ -99,7 +98,7 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: 
     earlier = old is not None and moment.at < old
     moment.slips += old is not None and moment.at > old
     what = name_of(draft.state, moment).replace("_", " ")
-    draft.because(Code.RESCHEDULED, f"{what} {minute(moment.at)} UTC now")
+    draft.because(Code.RESCHEDULED, f"{what} {draft.minute(moment.at)} now")
     if old is not None or draft.state.deal is None:  # the first date of a deal that goes on is no move
         note_move(draft, moment, old, earlier and jumped, by, reason)
     match(draft)

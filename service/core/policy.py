@@ -63,21 +63,21 @@ class At(Struct, frozen=True, cache_hash=True):
         return nominal
 
 
-class Repeat(Struct, frozen=True):
+class Repeat(Struct, frozen=True, cache_hash=True):
     """`times` more rounds, one `every` so often."""
 
     every: At
     times: int
 
 
-class Recipients(Struct, frozen=True):
+class Recipients(Struct, frozen=True, cache_hash=True):
     """Who: every name of `names`, or, with `first_only`, the first that resolves to somebody."""
 
     names: tuple[str, ...]
     first_only: bool = False
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, cache_hash=True):
     id: str
     at: At
     notify: Recipients

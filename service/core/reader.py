@@ -75,9 +75,13 @@ def _next_opening(person: Person, world: World, at: datetime) -> datetime:
 
 def is_over_budget(inbox: Inbox, world: World, at: datetime) -> bool:
     """Whether the reader has had as many messages today as they should."""
+    return 0 < budget_of(inbox, world) <= counted(inbox, at)
+
+
+def budget_of(inbox: Inbox, world: World) -> int:
+    """How many messages a day are enough for the reader; 0: as many as there are."""
     said = inbox.preferences.budget if inbox.preferences else None
-    budget = world.noise_budget if said is None else said
-    return 0 < budget <= counted(inbox, at)
+    return world.noise_budget if said is None else said
 
 
 def counted(inbox: Inbox, at: datetime) -> int:

@@ -196,7 +196,7 @@ def _reached(
     where that knows it. The moment itself where none is."""
     assert moment.at is not None
     known = {step.id for step in new.steps}
-    around = firings(new, moment, calendar)
+    around = list(firings(new, moment, calendar))
     around += [firing for firing in firings(old, moment, calendar) if firing.step.id not in known]
     after = [firing for firing in around if not firing.is_before and _id(firing) in taken]
     return max((_level(firing, moment, calendar) for firing in after), default=moment.at)

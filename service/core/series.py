@@ -16,6 +16,7 @@ from service.core.model import CheckIn, Moment, Report
 from service.core.periods import Period, asked_last, first_from, read_week
 from service.core.planning import begin_cycle, moment_named
 from service.core.reasons import Code
+from service.core.view import minute
 
 MOMENT = "due"
 # Periods count their cycles from numbers of their own, so that a series that was removed and begins again repeats none:
@@ -61,7 +62,9 @@ def arm(draft: Draft, checkin: CheckIn) -> None:
     checkin.next, checkin.next_at = following.id, following.ask_at
     for period in [period for period in checkin.ahead if period < following.id]:
         _remember(checkin, period, checkin.ahead.pop(period).outcome)
-    draft.because(Code.RECORDED, f"{following.id} is asked at {following.ask_at:%Y-%m-%d %H:%M} UTC")
+    draft.because(
+        Code.RECORDED, f"{following.id} is asked at {minute(following.ask_at, ZoneInfo(checkin.time_zone))}"
+    )
 
 
 def on_time(draft: Draft) -> None:

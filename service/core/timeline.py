@@ -17,6 +17,7 @@ from service.core.quiet import told_before
 GRACE_FOR = timedelta(minutes=15)
 
 
+@lru_cache(maxsize=CACHED)  # asked for again by every decision until the moment moves
 def nominal_at(firing: Firing, moment_at: datetime, calendar: Calendar) -> datetime:
     """When the firing would be due if nothing ever held it up."""
     at = calendar.shifted(firing.step.at, moment_at)
@@ -80,23 +81,28 @@ def later_by(firing: Firing, run: Run, moment: Moment, calendar: Calendar, at: d
     return max(by, timedelta()) if at >= due_at else min(by, timedelta())
 
 
-def firings(policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
+def firings(policy: Policy, moment: Moment, calendar: Calendar) -> tuple[Firing, ...]:
     """The policy's firings around this moment: `09:00 on the day` reminds of 17:00 and follows up on 08:00, and a
     reminder's rounds end before the moment; of those that quiet time brings to one instant only the first is one."""
     assert moment.at is not None
+    return _firings(policy, moment.at, calendar)
+
+
+@lru_cache(maxsize=CACHED)
+def _firings(policy: Policy, moment_at: datetime, calendar: Calendar) -> tuple[Firing, ...]:
     found = list[Firing]()
     for firing in policy.firings:
         at = firing.step.at
-        if at.clock is not None and at.days == 0 and calendar.shifted(at, moment.at) < moment.at:
+        if at.clock is not None and at.days == 0 and calendar.shifted(at, moment_at) < moment_at:
             firing = firing._replace(is_before=True)  # noqa: PLW2901  the same firing, on the side it falls
         if firing.round and firing.is_before:
-            comes_at = nominal_at(firing, moment.at, calendar)
-            if comes_at >= moment.at or comes_at <= nominal_at(
-                firing._replace(round=firing.round - 1), moment.at, calendar
+            comes_at = nominal_at(firing, moment_at, calendar)
+            if comes_at >= moment_at or comes_at <= nominal_at(
+                firing._replace(round=firing.round - 1), moment_at, calendar
             ):
                 continue
         found.append(firing)
-    return found
+    return tuple(found)
 
 
 def pending(run: Run, policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
@@ -148,19 +154,41 @@ def series_times(checkin: CheckIn) -> list[datetime]:
 def run_times(run: Run, moment: Moment, policy: Policy, calendar: Calendar, told: set[str]) -> list[datetime]:
     """The instants at which this run may next have something to do."""
     if run.ack is None and run.snoozed_until is None:
-        at = _first(policy, calendar, moment.at, moment.not_before, run.done, run.outage, run.held)
+        at = first_at(run, moment, policy, calendar)
         return [at] if at else []
     times = [run.snoozed_until] if run.snoozed_until else []
     if run.ack:
         times.append(run.ack.expires_at)
-    free = [f for f in _next(run, policy, moment, calendar) if held_until(f, run, moment, told) is None]
-    return times + [fires_at(firing, run, moment, calendar) for firing in free]
+    return times + [
+        at for at, f in timed(run, moment, policy, calendar) if held_until(f, run, moment, told) is None
+    ]
 
 
-def _next(run: Run, policy: Policy, moment: Moment, calendar: Calendar) -> list[Firing]:
-    """What is pending, of each step its first: a round comes after the one before it (18 % of deciding a `deadline.set`
-    under the shipped policies, measured 2026-11)."""
-    return [f for f in pending(run, policy, moment, calendar) if not f.round or run.done >> (f.bit - 1) & 1]
+def first_at(run: Run, moment: Moment, policy: Policy, calendar: Calendar) -> datetime | None:
+    """When a run that nothing holds back has something to do; None: nothing any more."""
+    return _first(policy, calendar, moment.at, moment.not_before, run.done, run.outage, run.held)
+
+
+def timed(run: Run, moment: Moment, policy: Policy, calendar: Calendar) -> list[tuple[datetime, Firing]]:
+    """What is pending, each with its time, whatever may hold it back."""
+    times = _times(policy, calendar, moment.at, moment.not_before, run.outage, run.held)
+    return [(at, firing) for at, firing in times if not run.done >> firing.bit & 1]
+
+
+@lru_cache(maxsize=CACHED)
+def _times(
+    policy: Policy,
+    calendar: Calendar,
+    at: datetime | None,
+    not_before: datetime | None,
+    outage: timedelta,
+    held: timedelta,
+) -> tuple[tuple[datetime, Firing], ...]:
+    """Every firing with its time, which changes with the date and with what held the ladder up, not as steps go out."""
+    moment, run = Moment(at, not_before=not_before), Run("", outage=outage, held=held)
+    return tuple(
+        (fires_at(firing, run, moment, calendar), firing) for firing in firings(policy, moment, calendar)
+    )
 
 
 @lru_cache(maxsize=CACHED)
@@ -173,8 +201,7 @@ def _first(
     outage: timedelta,
     held: timedelta,
 ) -> datetime | None:
-    """When a run that nothing holds back has something to do. Every decision asks, and few change what this depends on:
-    7 of 60 µs under the simplest ladder (measured 2026-11)."""
+    """Every decision asks, and few change what this depends on: 7 of 60 µs under the simplest ladder (measured
+    2026-11)."""
     moment, run = Moment(at, not_before=not_before), Run("", done, outage=outage, held=held)
-    times = [fires_at(firing, run, moment, calendar) for firing in _next(run, policy, moment, calendar)]
-    return min(times, default=None)
+    return min((at for at, _ in timed(run, moment, policy, calendar)), default=None)

@@ -14,6 +14,7 @@ from service.core.events import NotificationRequested
 from service.core.ids import delivery_key
 from service.core.model import Inbox
 from service.core.reasons import Code, Reason
+from service.core.view import minute
 
 # What a channel that nobody configured, or a person who prefers none, is reached by (and then caught).
 DEFAULT_CHANNEL = "email"
@@ -37,6 +38,10 @@ class Tray:
 
     def because(self, code: Code, text: str) -> None:
         self.reasons.append(Reason(code, text))
+
+    def minute(self, at: datetime) -> str:
+        """By the reader's own wall clock."""
+        return minute(at, self.world.directory.zone_of(self.to))
 
     def finish(self) -> Decision:
         inbox = self.inbox

@@ -18,6 +18,7 @@ from service.core.model import Commitment, Inbox, Unreached
 from service.core.policy import Recipients
 from service.core.reasons import Code, Reason
 from service.core.recipients import resolve
+from service.core.view import minute
 
 # Long enough that an outage of days is no flood, short enough that nothing lost waits for more than a working day.
 TELL_AGAIN_AFTER = timedelta(days=1)
@@ -89,9 +90,8 @@ def report(
         for title in titles if isinstance(titles, list) else [title_of(request)]:
             if str(title) not in known.titles and len(known.titles) < NAMED_MAX:
                 known.titles.append(str(title))
-        said = (
-            f"the fallback contact was told at {known.at:%Y-%m-%d %H:%M} UTC that {request.to} is not reached"
-        )
+        told_at = minute(known.at, world.directory.zone_of(request.to))
+        said = f"the fallback contact was told at {told_at} that {request.to} is not reached"
         return (), Reason(Code.MERGED, f"{said}; this one is told with others on the next day")
     waiting = known or Unreached(now)
     inbox.unreached[route] = msgspec.structs.replace(waiting, at=now, is_urgent=is_urgent)

@@ -5,6 +5,8 @@ Names here are public: policies and templates are written against them.
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -17,14 +19,18 @@ CLOSED = frozenset({"met", "cancelled", "no_date", "won", "lost"})
 KEPT = frozenset({"met", "won"})
 
 
+@lru_cache(
+    maxsize=16_384
+)  # a decision writes the same few instants again and again: a twentieth of it (2026-11)
 def iso(at: datetime | None) -> str | None:
     """`2026-11-24T16:00:00.000Z`: one width, so that strings compare as the instants do."""
     return None if at is None else f"{at.isoformat(timespec='milliseconds')[:23]}Z"
 
 
-def minute(at: datetime) -> str:
-    """`2026-11-24 16:00`, as sentences have it; `strftime` takes ten times as long."""
-    return at.isoformat(" ", "minutes")[:16]
+def minute(at: datetime, zone: ZoneInfo) -> str:
+    """`2026-11-24 16:00 Europe/Madrid`, as sentences have it, in the zone of whom it is about; `strftime` takes ten
+    times as long."""
+    return f"{at.astimezone(zone).isoformat(' ', 'minutes')[:16]} {zone.key}"
 
 
 def on_time(state: Commitment, moment: Moment) -> bool | None:

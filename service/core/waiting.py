@@ -36,7 +36,7 @@ _decode = msgspec.json.Decoder(NotificationRequested).decode
 def keep(tray: Tray, request: NotificationRequested, later: Later) -> None:
     """`request` waits for the reader's digest."""
     inbox = tray.inbox
-    when = f"at {later.at:%Y-%m-%d %H:%M} UTC" if later.at else "when they are back"
+    when = f"at {tray.minute(later.at)}" if later.at else "when they are back"
     tray.because(Code(later.code), f"{later.why}; it waits for the digest {when}")
     until = forget_older(tray, request)
     if not until:

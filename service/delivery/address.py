@@ -5,6 +5,9 @@ from service.channels.contract import Channel
 from service.core.effects import Owed
 from service.core.message import Reader
 
+# Kinds that find a person by their e-mail address where the directory has no other.
+FOUND_BY_MAIL = frozenset({"slack"})
+
 
 def address_of(owed: Owed, reader: Reader, channel: Channel) -> str | None:
     """The address, empty where the channel has its own; None when this person cannot be reached by it.
@@ -15,8 +18,10 @@ def address_of(owed: Owed, reader: Reader, channel: Channel) -> str | None:
     """
     if owed.address or owed.to.startswith("channel:"):
         return owed.address
-    found = reader.addresses.get(owed.channel) or reader.addresses.get(channel.kind)
     kind = owed.channel if channel.kind == "caught" else channel.kind
+    found = reader.addresses.get(owed.channel) or reader.addresses.get(channel.kind)
+    if found is None and kind in FOUND_BY_MAIL:
+        found = reader.addresses.get("email")
     if found is None and (kind in PLACED or (channel.kind == "caught" and kind not in CHANNELS)):
         return ""
     return found

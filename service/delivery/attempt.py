@@ -5,7 +5,7 @@ Whatever is not a plain success is a reason (`outcome.py`); an unexpected except
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -31,7 +31,7 @@ PATIENCE_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 T = TypeVar("T")
 
 # What surrounds a channel's own work, so that its lane knows its pace.
-Sending = Callable[[], AbstractContextManager[None]]
+Sending = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Texts(NamedTuple):
@@ -70,9 +70,7 @@ class Attempts:
         """
         owed = held.owed
         if self._is_old(held):
-            return outcome.waiting(
-                owed, 0, f"it waited too long behind others for {owed.channel}", self.now(held)
-            )
+            return self._too_old(held)
         if await self._patiently(held, lambda: self._store.was_sent(held.entry.shard, owed.key)):
             return outcome.already_sent(owed, self.now(held))
         if owed.parts and not owed.is_final:
@@ -118,22 +116,33 @@ class Attempts:
     async def _send(
         self, held: Held, channel: Channel, message: Message, address: str, sending: Sending
     ) -> Outcome:
-        owed, begun = held.owed, self._timer()
+        owed = held.owed
         fault_point("before_send")
         try:
-            with sending():
-                await channel.send(owed, message, address)
+            async with sending():
+                if self._is_old(held):  # it waited for its turn at the channel as well
+                    return self._too_old(held)
+                await self._timed(channel.send(owed, message, address), owed.channel)
         except ChannelError as error:
             return await self._refused(held, address, error)
         except StoreDown as error:  # A caught message is kept in the store.
             return outcome.failed(owed, ChannelError(f"the store is down ({error})"), self.now(held))
-        finally:
-            self._report.took(owed.channel, self._timer() - begun)
         fault_point("after_send")
         await self._breakers.succeeded(owed.channel)
         now = self.now(held)
         self._report.sent(owed, now, is_fallback_text=message.is_fallback)
         return outcome.sent(owed, now, is_fallback_text=message.is_fallback)
+
+    async def _timed(self, send: Awaitable[None], channel: str) -> None:
+        begun = self._timer()
+        try:
+            await send
+        finally:
+            self._report.took(channel, self._timer() - begun)
+
+    def _too_old(self, held: Held) -> Outcome:
+        text = f"it waited too long behind others for {held.owed.channel}"
+        return outcome.waiting(held.owed, 0, text, self.now(held))
 
     async def _refused(self, held: Held, address: str, error: ChannelError) -> Outcome:
         owed, now = held.owed, self.now(held)

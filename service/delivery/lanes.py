@@ -9,7 +9,7 @@ so quick that its room empties in a blink makes the reader wait, because steppin
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ HOLD_S = 60
 WAITING_MAX = 500
 # A full room that empties within this is worth waiting for: less than a person or a metric notices.
 BLINK_S = 0.25
+# For each send at once: while one message is under way, the next is looked up and rendered, or the last recorded.
+HANDS_A_SEND = 2
 # Weight of the newest send in the pace: some ten sends to believe in a change.
 PACE_WEIGHT = 0.1
 
@@ -44,18 +46,19 @@ class Lane:
     def __init__(
         self,
         name: str,
-        hands: int,
+        sends: int,
         work: Callable[[Held, "Lane"], Awaitable[None]],
         timer: Timer = time.monotonic,
     ) -> None:
-        self.name, self._hands, self._work, self._timer = name, hands, work, timer
+        self.name, self._sends, self._work, self._timer = name, sends, work, timer
+        self._free = asyncio.Semaphore(sends)
         self._queue: asyncio.Queue[Held | None] = asyncio.Queue()
         self._pace_s = 0.0
         self._begun: dict[object, float] = {}  # a send under way -> when it began
         self._last_slot = 0.0
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._tasks = [asyncio.create_task(self._serve()) for _ in range(hands)]
+        self._tasks = [asyncio.create_task(self._serve()) for _ in range(HANDS_A_SEND * sends)]
 
     @property
     def waiting(self) -> int:
@@ -70,13 +73,13 @@ class Lane:
     @property
     def drain_s(self) -> float:
         """How long the last one in the room will wait, at the present pace."""
-        return self.waiting * self.pace_s / self._hands
+        return self.waiting * self.pace_s / self._sends
 
     def offer(self, held: Held) -> bool:
         """Take it in, if there is room for it."""
         pace_s = self.pace_s
-        by_pace = int(HOLD_S * self._hands / pace_s) if pace_s else WAITING_MAX
-        if self.waiting >= min(WAITING_MAX, max(by_pace, 2 * self._hands)):
+        by_pace = int(HOLD_S * self._sends / pace_s) if pace_s else WAITING_MAX
+        if self.waiting >= min(WAITING_MAX, max(by_pace, 2 * self._sends)):
             self._has_room.clear()
             return False
         self._queue.put_nowait(held)
@@ -90,22 +93,29 @@ class Lane:
                 await self._has_room.wait()
 
     def slot_s(self) -> float:
-        """In how many seconds the next one that steps aside should come back; each call is another one's turn."""
+        """In how many seconds the next one that steps aside should come back; each call is another one's turn. At most
+        HOLD_S: a send that hung for half a minute says little of how quick the channel is after that, and hundreds of
+        turns at such a pace would be hours."""
         now = self._timer()
-        self._last_slot = max(now + self.drain_s, self._last_slot) + self.pace_s / self._hands
+        turn = max(now + self.drain_s, self._last_slot) + self.pace_s / self._sends
+        self._last_slot = min(turn, now + HOLD_S)
         return self._last_slot - now
 
-    @contextlib.contextmanager
-    def sending(self) -> Iterator[None]:
-        """Around the channel's own work: that alone is its pace. A store that is away makes no channel slow."""
-        send = object()
-        begun = self._begun[send] = self._timer()
-        try:
-            yield
-        finally:
-            took = self._timer() - begun
-            del self._begun[send]
-            self._pace_s = took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
+    @contextlib.asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Around the channel's own work, of which there is never more at once than it is good for. That alone is its
+        pace: a store that is away makes no channel slow."""
+        async with self._free:
+            send = object()
+            begun = self._begun[send] = self._timer()
+            try:
+                yield
+            finally:
+                took = self._timer() - begun
+                del self._begun[send]
+                self._pace_s = (
+                    took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
+                )
 
     def close(self) -> None:
         """Begin nothing new. What was waiting stays in the store."""

@@ -103,7 +103,9 @@ class DeliveryWorker:
             lane.close()
 
     async def _claim_once(self) -> None:
-        asked_at, asked, offset = await self._clock.now(), self._timer(), self._clock.offset
+        # The timer first: what the answer took on its way counts, or a delivery would be on record before the decision
+        # that asked for it.
+        asked, asked_at, offset = self._timer(), await self._clock.now(), self._clock.offset
         entries = await self._store.claim(
             self._shards, self._name, CLAIM_MAX, CLAIM_BLOCK_MS, to_ms(asked_at)
         )

@@ -73,21 +73,21 @@ def next_in_words(state: Commitment | None, versions: Versions) -> tuple[str, Ah
     first, calendar = steps[0], versions.settings.graph.calendar_of(state.owner)
     to = " and ".join(first.to) or "nobody, so the step after it comes at once"
     unless = _UNLESS.get(first.firing.waits_for, f"unless it is {first.firing.waits_for}")
-    holder = held_by(first)
+    holder = held_by(first, calendar)
     held = f"; {holder}" if holder else ""
     said = f"{first.step_in_words()} to {to}, {when(first.at, calendar)} {calendar.zone.key}, {unless}{held}"
     return said, first
 
 
-def held_by(one: Ahead) -> str:
+def held_by(one: Ahead, calendar: Calendar) -> str:
     """What holds the firing back, in words; empty when nothing does."""
     if one.held_until is None:
         return ""
-    run = one.run
+    run, until = one.run, f"{when(one.held_until, calendar)} {calendar.zone.key}"
     if run.snoozed_until == one.held_until:
-        return f"it is snoozed until {one.held_until:%Y-%m-%d %H:%M} UTC"
+        return f"it is snoozed until {until}"
     by = " and ".join(run.acked_by) or (run.ack.by if run.ack else "somebody")
-    return f'{by} said "I\'m on it", which holds it until {one.held_until:%Y-%m-%d %H:%M} UTC'
+    return f'{by} said "I\'m on it", which holds it until {until}'
 
 
 def holidays_of(directory: Directory, person: str) -> dict[date, str]:

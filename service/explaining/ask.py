@@ -64,7 +64,7 @@ class Asking:
             raise NotFound(f"there is no family {family!a}", f"known: {', '.join(sorted(TOPIC_OF_FAMILY))}")
         record = await record_of(self._store, self._partitions, subject)
         if record is None:
-            raise NotFound(f"nothing is on record about {asked}", await self._nearest(subject))
+            raise NotFound(f"nothing is on record about {asked}", await self._hint(asked, subject))
         return record, await versions_of(record, self._settings, self._store)
 
     def check_person(self, person: str) -> None:
@@ -80,6 +80,11 @@ class Asking:
         if record is None:
             return None
         return explain_notification(record, key, await versions_of(record, self._settings, self._store))
+
+    async def _hint(self, asked: str, subject: str) -> str:
+        if asked in self._settings.graph.people:
+            return f"{asked} is a person: inbox/{asked} tells what they are told, a subject with this person why not"
+        return await self._nearest(subject)
 
     async def _nearest(self, subject: str) -> str:
         """The same id in another family, or one that is written almost so."""

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from service.core.arithmetic import in_words, when, work_out
 from service.core.calendar import Calendar
 from service.core.effects import LogEntry
-from service.core.model import Commitment, Moment, Run
+from service.core.model import Commitment, Inbox, Moment, Run
 from service.core.reasons import SPOKEN, Code, Reason
 from service.core.route import route
 from service.core.timeline import firings
 from service.core.view import iso
-from service.explaining.ahead import holidays_of, next_in_words
+from service.explaining.ahead import Ahead, holidays_of, next_in_words
 from service.explaining.asked import Asked, find_asked
+from service.explaining.inbox import next_of_inbox
 from service.explaining.reached import reached
 from service.explaining.record import Decided, Record
 from service.explaining.versions import Versions
@@ -90,12 +91,18 @@ def _explain(record: Record, decided: Decided, key: str, to: str, versions: Vers
     asked = find_asked(entry, key, to, ran, state, versions)
     time, planned_at = _time(entry, asked, owner, versions)
     way = route(asked.rung.notify, to, then, graph) if asked else ""
-    held = _held_back(before, entry, decided.after.get(key, []))
+    held = _held_back(before, entry, decided.after.get(key, []), graph.calendar_of(owner))
     sent = _deliveries(decided.after.get(key, []))
-    following, first = next_in_words(state, versions)
+    following, first = _next(record, to, versions)
+    is_digest = record.subject.startswith("inbox/")
+    parts = [one for one in held if is_digest and one.code == Code.DIGEST]
+    held = [one for one in held if one not in parts]
     sentences = [
         Sentence("event", _event(entry, versions)),
-        Sentence("policy", asked.in_words(versions) if asked else _built_in(entry, to)),
+        Sentence(
+            "policy", _digest(to) if parts else asked.in_words(versions) if asked else _built_in(entry, to)
+        ),
+        *[Sentence("in it", one.text.removesuffix(" is in the digest")) for one in parts],
         *([Sentence("time", time)] if time else []),
         *([Sentence("person", way or _not_today(asked, to))] if asked else []),
         *[Sentence("held back", f"{one.text} [{one.code}]") for one in held],
@@ -112,13 +119,26 @@ def _explain(record: Record, decided: Decided, key: str, to: str, versions: Vers
         "policy": _policy(asked) if asked else None,
         "time": {"at": iso(planned_at), "words": time} if time else None,
         "person": {"names": list(asked.rung.notify.names), "words": way} if asked else None,
+        **({"in_it": [one.text.removesuffix(" is in the digest") for one in parts]} if parts else {}),
         "held_back": [{"code": str(one.code), "text": one.text} for one in held],
         "deliveries": [{"at": iso(at), "code": str(why.code), "text": why.text} for at, why in sent],
         "next": {"words": following, **({"at": iso(first.at), "to": first.to} if first else {})},
     }
-    title = state.title if state else ""
+    title = state.title if state else "Digest" if parts else ""
     told = sorted(reached(decided.after.get(key, []), title or record.subject))
     return Explained(key, to, record.subject, title, facts, sentences, told)
+
+
+def _next(record: Record, to: str, versions: Versions) -> tuple[str, Ahead | None]:
+    """Of a commitment its next step; of an inbox, whose digest this is, what waits there."""
+    if not record.subject.startswith("inbox/"):
+        return next_in_words(record.commitment, versions)
+    inbox = record.state if isinstance(record.state, Inbox) else None
+    return next_of_inbox(inbox, to, versions), None
+
+
+def _digest(to: str) -> str:
+    return f"none asked for this message: what had waited for {to} comes as one, and each part has its own reason"
 
 
 def _event(entry: LogEntry, versions: Versions) -> str:
@@ -164,10 +184,12 @@ def _deliveries(after: list[LogEntry]) -> list[tuple[datetime, Reason]]:
     return [(one.at, why) for one in after if one.input == "delivery" for why in one.reasons]
 
 
-def _held_back(before: list[Decided], entry: LogEntry, after: list[LogEntry]) -> list[Reason]:
+def _held_back(
+    before: list[Decided], entry: LogEntry, after: list[LogEntry], calendar: Calendar
+) -> list[Reason]:
     """What the decisions up to this one left unsaid, and what the inboxes did about this word before it went out."""
     earlier = [
-        Reason(why.code, f"{one.entry.at:%Y-%m-%d %H:%M} UTC: {why.text}")
+        Reason(why.code, f"{when(one.entry.at, calendar)}: {why.text}")
         for one in before
         for why in one.entry.reasons
         if why.code in HOLDING

@@ -176,11 +176,12 @@ def _recorded(
     """The reasons on record that concern everybody, this person, or a step that would have told them."""
     named = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-])")
     steps = {f"step {step} of {policy}" for policy, step in _steps_to(person, state, before, versions)}
+    calendar = versions.settings.graph.calendar_of(state.owner if state else person)
     held: Because | None = None
     for one in before:
         for why in one.entry.reasons:
             if why.code in _HOLDS:
-                held = Because(why.code, f"{why.text} (said {one.entry.at:%Y-%m-%d %H:%M} UTC)", one.entry.at)
+                held = Because(why.code, f"{why.text} (said {when(one.entry.at, calendar)})", one.entry.at)
             elif why.code in _GOES_ON:
                 held = None
             if why.code in _OF_ALL or _concerns(why, steps, named):
@@ -205,7 +206,7 @@ def _to_come(state: Commitment, person: str, at: datetime, versions: Versions) -
         if person not in one.to or step in said:  # of a step's rounds the first that is left
             continue
         said.add(step)
-        if holder := held_by(one):
+        if holder := held_by(one, calendar):
             code = Code.SNOOZED if one.run.snoozed_until == one.held_until else Code.ACKNOWLEDGED
             yield Because(code, f"{one.step_in_words()} waits: {holder}", one.held_until)
         elif one.at > at:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from service.core.envelope import IdOfEmail, admit
+from service.core.envelope import admit
 from service.core.errors import BadEvent
 from service.core.events import EVENTS, Event
 from service.core.payload import shape_of
 from service.core.strict_json import DEPTH_MAX, inspect, parse
+from service.core.wishes import IdOfEmail
 from service.integrations.values import as_instant, fit, is_nothing
 from service.settings.expressions import ValueFailed
 from service.settings.integration_compiler import CompiledRule

@@ -23,6 +23,8 @@ WIDE, NARROW = 760, 360
 _EDGE, _TOP, _LINE, _GAP = 20, 40, 18, 26
 # About as wide is a letter of the widest system font (DejaVu Sans); text that would leave the picture is broken by it.
 _LETTER, _STRONG_LETTER = 7.3, 8.2
+# How far letters reach above and below the line they stand on.
+_ASCENT, _DESCENT = 13, 5
 # More rounds than this are one dotted line to the eye.
 _ROUNDS_MAX = 12
 
@@ -50,7 +52,8 @@ def picture(model: PolicyModel, named: Namer = str, width: int = WIDE) -> str:
     about = " ".join([*said.about, *(one.text for one in (*said.steps, *said.reactions)), *said.rules])
     parts = svg.opened(width, height, f"{said.title}: who is told when", about)
     if rungs:
-        parts += [*_axis(model, width, y), *_stairs([rung.x for rung in rungs], ys)]
+        gaps = [row for rung, at in zip(rungs, ys, strict=True) for row in _across(rung, at, width)]
+        parts += [*_axis(model, width, y, gaps), *_stairs([rung.x for rung in rungs], ys)]
     for rung, at in zip(rungs, ys, strict=True):
         parts += _drawn(rung, at, width)
     return svg.closed([*parts, *_below(notes, below)])
@@ -137,17 +140,36 @@ def _xs(times: list[timedelta], width: int) -> dict[timedelta, float]:
     return found
 
 
-def _axis(model: PolicyModel, width: int, bottom: float) -> list[str]:
-    """Time itself, and the moment through all rungs."""
+def _axis(model: PolicyModel, width: int, bottom: float, gaps: list[float]) -> list[str]:
+    """Time itself, and the moment through all rungs; it stops where there are words, in the rows of `gaps`."""
     middle, name = width / 2, saying.the_moment(model.moment)
+    ends = [30.0, *(end for row in gaps for end in (row - _ASCENT, row + _DESCENT)), bottom + 14]
     return [
         svg.text(_EDGE, 20, "before", "soft small"),
         svg.text(middle, 20, name, "strong", "middle"),
         svg.text(width - _EDGE, 20, "after", "soft small", "end"),
         svg.line(_EDGE, 30, width - _EDGE, 30, "edge"),
         f'<path class="edge" fill="none" d="M{width - _EDGE - 6} 26 l6 4 l-6 4"/>',
-        svg.line(middle, 30, middle, bottom + 14, "edge", ' stroke-dasharray="2 4"'),
+        *(
+            svg.line(middle, begin, middle, end, "edge", ' stroke-dasharray="2 4"')
+            for begin, end in zip(ends[::2], ends[1::2], strict=True)
+            if begin < end
+        ),
     ]
+
+
+def _across(rung: _Rung, y: float, width: int) -> Iterator[float]:
+    """The rows of its labels that the moment's line would run through."""
+    for (text, look), row in zip(rung.labels, _rows(rung, y), strict=True):
+        letter = _STRONG_LETTER if "strong" in look else _LETTER
+        reach = 10 + letter * len(text)
+        if rung.x != width / 2 and reach > abs(width / 2 - rung.x):
+            yield row
+
+
+def _rows(rung: _Rung, y: float) -> list[float]:
+    """Where the labels stand: above the mark, the last one next to it."""
+    return [y - 12 - n * _LINE for n in reversed(range(len(rung.labels)))]
 
 
 def _stairs(xs: list[float], ys: list[float]) -> list[str]:
@@ -159,8 +181,7 @@ def _stairs(xs: list[float], ys: list[float]) -> list[str]:
 def _drawn(rung: _Rung, y: float, width: int) -> list[str]:
     """The mark with its title, its rounds as rings, and its labels above it on the side that has room."""
     parts, x = [], rung.x
-    for number, (text, look) in enumerate(rung.labels):
-        row = y - 12 - (len(rung.labels) - 1 - number) * _LINE
+    for (text, look), row in zip(rung.labels, _rows(rung, y), strict=True):
         is_left = x <= width / 2
         parts.append(svg.text(x + 10 if is_left else x - 10, row, text, look, "start" if is_left else "end"))
     if rung.rounds:

@@ -17,6 +17,9 @@ COLOURS = {
     "kept": "#0f9960",
     "deal_won": "#0f9960",
     "resolved": "#5c7080",
+    "deal_stalled": "#8a6100",
+    "replanned": "#7157d9",
+    "digest": "#00838f",
 }
 OTHER = "#8a9ba8"
 

@@ -20,6 +20,7 @@ class AddressBook:
     team_names: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
     _ids: Mapping[str, str] = field(default_factory=dict)
+    _slack_ids: Mapping[str, str] = field(default_factory=dict)
 
     def reader(self, who: str) -> Reader:
         """The record of a person, or of a channel (`channel:wins`), which has only a name."""
@@ -29,6 +30,10 @@ class AddressBook:
         """The id of whoever has this address, in whatever case it is written."""
         return self._ids.get(email.strip().casefold())
 
+    def id_of_slack(self, member: str) -> str | None:
+        """The id of whoever has this member id in the directory; None as well where two people have it."""
+        return self._slack_ids.get(member) or None
+
     def name(self, who: str) -> str:
         """A person's or a team's name; for anything else the id itself."""
         found = self.readers.get(who)
@@ -36,8 +41,10 @@ class AddressBook:
 
 
 def build_book(model: DirectoryModel, zone: str) -> AddressBook:
-    readers = {}
+    readers, slack_ids = {}, dict[str, str]()
     for person in model.people:
+        if person.slack:
+            slack_ids[person.slack] = "" if person.slack in slack_ids else person.id
         addresses = {"email": person.email, "slack": person.slack}
         known = {channel: address for channel, address in addresses.items() if address}
         readers[person.id] = Reader(person.id, person.name, person.time_zone or zone, known)
@@ -46,4 +53,5 @@ def build_book(model: DirectoryModel, zone: str) -> AddressBook:
         {team.id: team.name for team in model.teams},
         zone,
         {person.email.casefold(): person.id for person in model.people if person.email},
+        slack_ids,
     )

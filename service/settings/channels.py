@@ -10,18 +10,17 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from service.settings import hooks
+from service.settings import hooks, slack
 from service.settings.check import Strict, check, wrong
 from service.settings.document import Document
 from service.settings.hooks import SlackWebhookChannel, TeamsWebhookChannel, WebhookChannel
 from service.settings.mail_address import BadAddress, normalise
 from service.settings.problems import did_you_mean
+from service.settings.slack import SlackChannel
 
-# Kinds of the contract that a later version brings.
-LATER_KINDS = frozenset({"slack"})
 # Kinds by which nothing leaves the machine.
 STAYS = frozenset({"caught", "console"})
-SHOWN_KEYS = frozenset({"kind", "from", "domains"}) | hooks.SHOWN_KEYS
+SHOWN_KEYS = frozenset({"kind", "from", "domains"}) | hooks.SHOWN_KEYS | slack.SHOWN_KEYS
 _SENDER = re.compile(
     r"\"?(?P<name>[^<>\"\x00-\x1f\x7f\u2028\u2029]*?)\"? *<(?P<address>[^<> ]+)>|(?P<bare>[^<>\" ]+)"
 )
@@ -108,13 +107,20 @@ class EmailChannel(Strict):
 
 
 ChannelSettings = (
-    EmailChannel | CaughtChannel | ConsoleChannel | SlackWebhookChannel | TeamsWebhookChannel | WebhookChannel
+    EmailChannel
+    | CaughtChannel
+    | ConsoleChannel
+    | SlackChannel
+    | SlackWebhookChannel
+    | TeamsWebhookChannel
+    | WebhookChannel
 )
 
 KINDS: dict[str, type[ChannelSettings]] = {
     "caught": CaughtChannel,
     "console": ConsoleChannel,
     "email": EmailChannel,
+    "slack": SlackChannel,
     "slack_webhook": SlackWebhookChannel,
     "teams_webhook": TeamsWebhookChannel,
     "webhook": WebhookChannel,
@@ -150,8 +156,5 @@ def _channel(document: Document, name: str, entry: Any) -> ChannelSettings | Non
         return None
     if isinstance(kind, str) and kind in KINDS:
         return check(document, KINDS[kind], (name,), entry)
-    later = kind in LATER_KINDS if isinstance(kind, str) else False
-    message = f"`kind: {kind}` comes with a later version" if later else f"`{kind}` is not a kind of channel"
-    hint = f"these work today: {', '.join(sorted(KINDS))}" if later else did_you_mean(kind, KINDS)
-    document.error((name, "kind"), message, hint)
+    document.error((name, "kind"), f"`{kind}` is not a kind of channel", did_you_mean(kind, KINDS))
     return None

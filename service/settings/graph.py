@@ -159,7 +159,9 @@ def _check_references(
         for j, c in enumerate(p.channels)
     ]
     named += [
-        (("teams", i, "channels", j), c) for i, t in enumerate(model.teams) for j, c in enumerate(t.channels)
+        (("teams", i, "channels", j), c.partition(":")[0])
+        for i, t in enumerate(model.teams)
+        for j, c in enumerate(t.channels)
     ]
     for place, channel in named:
         if channel not in channels:

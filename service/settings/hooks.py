@@ -61,6 +61,18 @@ Url = Annotated[SecretStr, AfterValidator(_url)]
 Range = Annotated[str, AfterValidator(_range)]
 
 
+def may_be_called(to: WebAddress, opened: tuple[Network, ...]) -> None:
+    """What can be said of a URL without asking a name server."""
+    if to.scheme == "http" and not opened:
+        raise wrong("the URL is not encrypted", "write https://, or open its range by allow_private")
+    is_address = ":" in to.host or to.host.replace(".", "").isdigit()
+    why = refusal(to.host, opened) if is_address else ""
+    if why:
+        raise wrong(
+            f"the address in the URL {why}", "private ones are opened by allow_private: [10.1.0.0/16]"
+        )
+
+
 class HookSettings(Strict):
     """What every channel with a URL says."""
 
@@ -71,16 +83,8 @@ class HookSettings(Strict):
     )
 
     @model_validator(mode="after")
-    def _may_be_called(self) -> "HookSettings":
-        """What can be said without asking a name server."""
-        if self.to.scheme == "http" and not self.allow_private:
-            raise wrong("the URL is not encrypted", "write https://, or open its range by allow_private")
-        is_address = ":" in self.to.host or self.to.host.replace(".", "").isdigit()
-        why = refusal(self.to.host, self.opened) if is_address else ""
-        if why:
-            raise wrong(
-                f"the address in the URL {why}", "private ones are opened by allow_private: [10.1.0.0/16]"
-            )
+    def _is_reachable(self) -> "HookSettings":
+        may_be_called(self.to, self.opened)
         return self
 
     @cached_property

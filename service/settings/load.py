@@ -33,6 +33,7 @@ from service.settings.policy_rest import rest_of
 from service.settings.problems import ConfigError, Problem, Report, did_you_mean
 from service.settings.recipients import recipients
 from service.settings.service import ServiceSettings, is_open_door
+from service.settings.slack import SlackChannel
 from service.settings.yaml_reader import read
 
 # Templates of the contract (design: "Templates shipped"); messages passes what it really has.
@@ -144,11 +145,13 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         graph = build_graph(people_document, people, calendars, channels, zone)
         _check_domains(people_document, people, channels)
         _check_shared(people_document, people, channels)
+        _check_places(people_document, people, channels)
 
     cadences_document = folder.read("cadences.yaml")
     refuse_references(cadences_document)
     series = read_cadences(cadences_document, graph) if people else ()
-    around = Surroundings(graph, set(channels), template_names) if people else None
+    all_of_slack = {name for name, channel in channels.items() if isinstance(channel, SlackChannel)}
+    around = Surroundings(graph, set(channels), template_names, all_of_slack) if people else None
     if around and service:
         _check_fallback(service_document, service, around)
     live, pinned = _policies(folder, around)
@@ -223,6 +226,19 @@ def _check_shared(
                     ("people", index, "channels", place),
                     f"`{name}` is one place in chat, and `{other}` is told there too: each could answer for the other",
                     "name it in `channels` of their team, or give each person a channel of their own",
+                )
+
+
+def _check_places(
+    document: Document, people: DirectoryModel, channels: Mapping[str, ChannelSettings]
+) -> None:
+    """A team is no member of Slack: it needs a place there."""
+    for index, team in enumerate(people.teams):
+        for number, name in enumerate(team.channels):
+            if isinstance(channels.get(name), SlackChannel):
+                path = ("teams", index, "channels", number)
+                document.error(
+                    path, f"`{name}` is all of Slack, and a team needs a place in it", f"write `{name}:#wins`"
                 )
 
 

@@ -27,6 +27,7 @@ class Surroundings:
     graph: Directory
     channels: Collection[str]
     templates: Collection[str]
+    placeless: Collection[str] = ()  # channels in which something is told only at a place that is named
 
     @property
     def roles(self) -> set[str]:
@@ -144,6 +145,8 @@ def check_recipient(document: Document, path: Path_, name: str, around: Surround
         document.error(path, message, hint)
     prefix, separator, rest = name.partition(":")
     channel = rest.partition(":")[0]
+    if prefix == "channel" and rest in around.placeless:
+        document.error(path, f"`{name}` is all of Slack, and needs a place in it", f"write `{name}:#wins`")
     if prefix != "channel" or not separator or channel in around.channels:
         return
     near = nearest(channel, around.channels)

@@ -11,6 +11,8 @@ from service.messages import svg
 from service.simulator.outcome import Outcome, Told
 
 WIDTH, LEFT, LANE, TOP = 1200, 160, 28, 56
+# Of the legend: the height of its rows, and about as wide as a letter is in the widest system font.
+ROW, LETTER = 20, 7
 
 
 def lanes(outcome: Outcome, directory: Directory) -> str:
@@ -18,14 +20,16 @@ def lanes(outcome: Outcome, directory: Directory) -> str:
     messages = outcome.messages
     names = sorted({told.owed.to for told in messages}, key=lambda name: (name.startswith("channel:"), name))
     begin, end = _bounds(messages, outcome.until)
-    height = TOP + LANE * max(1, len(names)) + 16
+    legend, rows = _legend(messages)
+    top = TOP + ROW * (rows - 1)
+    height = top + LANE * max(1, len(names)) + 16
     parts = [
         *svg.opened(WIDTH, height, f"Who is told when: {len(messages)} messages to {len(names)}"),
-        *_weeks(begin, end, height),
-        *_legend(messages),
+        *_weeks(begin, end, top, height),
+        *legend,
     ]
     for index, name in enumerate(names):
-        y = TOP + index * LANE + LANE // 2
+        y = top + index * LANE + LANE // 2
         parts.append(svg.text(LEFT - 10, y + 4, name[:22], "small", "end"))
         parts.append(svg.line(LEFT, y, WIDTH - 16, y))
         parts += [
@@ -44,7 +48,7 @@ def _x(at: datetime, begin: datetime, end: datetime) -> float:
     return round(LEFT + (WIDTH - 16 - LEFT) * ((at - begin) / (end - begin)), 1)
 
 
-def _weeks(begin: datetime, end: datetime, height: int) -> list[str]:
+def _weeks(begin: datetime, end: datetime, top: int, height: int) -> list[str]:
     """A line each Monday, or each day of a short history, named where there is room."""
     step = timedelta(days=1 if end - begin < timedelta(days=15) else 7)
     day = begin.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -53,21 +57,29 @@ def _weeks(begin: datetime, end: datetime, height: int) -> list[str]:
     found, named_to = [], 0.0
     while day < end:
         x = _x(day, begin, end)
-        found.append(svg.line(x, TOP - 6, x, height - 8))
+        found.append(svg.line(x, top - 6, x, height - 8))
         if named_to <= x < WIDTH - 80:
-            found.append(svg.text(x, TOP - 10, f"{day:%a} {day.day} {day:%b}", "soft small"))
+            found.append(svg.text(x, top - 10, f"{day:%a} {day.day} {day:%b}", "soft small"))
             named_to = x + 80
         day += step
     return found
 
 
-def _legend(messages: list[Told]) -> list[str]:
-    found, x = [], LEFT
+def _legend(messages: list[Told]) -> tuple[list[str], int]:
+    """Each colour once, with everything that it stands for, and how many rows that takes."""
+    by_colour: dict[str, list[str]] = {}
     for template in sorted({told.owed.template for told in messages}):
-        found.append(f'<circle cx="{x}" cy="16" r="5" fill="{svg.COLOURS.get(template, svg.OTHER)}"/>')
-        found.append(svg.text(x + 10, 20, template, "small"))
-        x += 24 + 8 * len(template)
-    return found
+        by_colour.setdefault(svg.COLOURS.get(template, svg.OTHER), []).append(template)
+    found, x, y = list[str](), LEFT, ROW
+    for colour, templates in by_colour.items():
+        said = ", ".join(templates)
+        room = 24 + LETTER * len(said)
+        if x > LEFT and x + room > WIDTH - 16:
+            x, y = LEFT, y + ROW
+        found.append(f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{colour}"/>')
+        found.append(svg.text(x + 10, y, said, "small"))
+        x += room
+    return found, y // ROW
 
 
 def _mark(told: Told, x: float, y: int, directory: Directory) -> str:

@@ -27,10 +27,11 @@ MISSES = frozenset({"missed", "escalated", "offer_help", "checkin_missed", "deal
 
 
 class Told(NamedTuple):
-    """One message that would have gone out."""
+    """One message that would have gone out; or a word of a digest, which went out with it."""
 
     at: datetime
     owed: Owed
+    in_digest: bool = False
 
     @property
     def cause(self) -> tuple[object, ...]:
@@ -41,8 +42,14 @@ class Told(NamedTuple):
     @property
     def escalations(self) -> list[Owed]:
         """What of it tells somebody else than the owner of a miss; a digest may hold several."""
-        words = [decode_owed(part) for part in self.owed.parts] or [self.owed]
+        words = [told.owed for told in self.words]
         return [one for one in words if one.template in MISSES and one.to != one.facts.get("owner")]
+
+    @property
+    def words(self) -> "list[Told]":
+        """What it tells, one by one: of a digest its parts."""
+        parts = [decode_owed(part) for part in self.owed.parts]
+        return [Told(self.at, part, in_digest=True) for part in parts] or [self]
 
 
 class Outcome(NamedTuple):
@@ -60,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A message of one outcome and its like in the other; None where there is none."""
+    """A word of one outcome and its like in the other; None where there is none."""
 
     old: Told | None
     new: Told | None
@@ -84,7 +91,7 @@ def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinSche
             raise ValueError("a history without an event")
         run.schedule(())  # nobody is asked for a report that a history which is over cannot hold
         _pass(run, run.now + AFTERWARDS)
-    messages = [Told(at, owed) for at, owed in run.sent]
+        messages = [Told(at, owed) for at, owed in run.sent]
     return Outcome(messages, run.whys, run.decisions, run.now)
 
 
@@ -98,6 +105,7 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()  # else all of it is looked through at once when this ends
             gc.enable()
 
 
@@ -108,17 +116,22 @@ def _pass(run: PureRun, until: datetime) -> None:
 
 
 def compare(old: Outcome, new: Outcome) -> list[Change]:
-    """Each message beside its like, in the order of time; what is equal in both is left out."""
+    """Each word beside its like, in the order of time; what is equal in both is left out. A digest is what it tells:
+    a message that waits for one under another policy is there in both."""
     waiting: dict[tuple[object, ...], list[Told]] = {}
-    for told in new.messages:
+    for told in (word for message in new.messages for word in message.words):
         waiting.setdefault(told.cause, []).append(told)
     changes = []
-    for told in old.messages:
+    for told in (word for message in old.messages for word in message.words):
         like = waiting.get(told.cause)
         changes.append(Change(told, like.pop(0) if like else None))
     changes += [Change(None, told) for left in waiting.values() for told in left]
-    changes = [one for one in changes if one.old is None or one.new is None or one.old.at != one.new.at]
-    return sorted(changes, key=_time_of)
+    return sorted((one for one in changes if not _is_same(one)), key=_time_of)
+
+
+def _is_same(change: Change) -> bool:
+    old, new = change.old, change.new
+    return old is not None and new is not None and (old.at, old.in_digest) == (new.at, new.in_digest)
 
 
 def _time_of(change: Change) -> datetime:

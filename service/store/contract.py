@@ -230,11 +230,12 @@ class Store(Protocol):
     async def notes(self, name: str) -> dict[str, bytes]:
         """All that is noted about it."""
 
-    async def took(self, name: str, digest: bytes, at: datetime) -> None:
-        """Remember a request of the integration `name`: the newest 10,000, for a day."""
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        """Keep a small thing under its name for so long from now, in place of what stood there. Whoever reads it must
+        do without it, too: it may be lost."""
 
-    async def has_taken(self, name: str, digest: bytes, at: datetime) -> bool:
-        """Whether it was remembered within the day before `at`."""
+    async def kept(self, name: str) -> bytes | None:
+        """What is kept under this name."""
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         """Take or renew the lease of the one process that owns the shards, or that bears the worker's `name`; False

@@ -16,14 +16,12 @@ DAY_MS = 86_400_000
 SENT_TTL_S = 30 * 86_400
 PINNED_TTL_S = 400 * 86_400
 NOTES_TTL_S = 30 * 86_400
+KEPT_TTL_S_MAX = 90 * 86_400
 EVENTS_FOR_MS = 7 * DAY_MS
 LOG_FOR_MS = 30 * DAY_MS
 DEAD_FOR_MS = 30 * DAY_MS
 # The page of caught messages is for looking at, not an archive.
 CAUGHT_MAX = 1_000
-
-# Of each integration: a vendor that retries does so within a day, and so many requests are some 1 MB.
-TAKEN_TTL_S, TAKEN_MAX = 86_400, 10_000
 
 GROUP = "deliver"  # the one consumer group, on every `{s}:out`
 FORMAT = "1"  # the layout of this page; raised when an old program could not read what a new one writes
@@ -67,7 +65,7 @@ KEYS = (
     Row("template:<hash>", "string", "400 days", "put_pinned", "get_pinned"),
     Row("caught", "stream", "none: newest 1,000", "catch", "caught"),
     Row("note:<name>", "hash", "30 days", "note", "doctor: notes"),
-    Row("taken:<name>", "zset", "a day, newest 10,000", "took", "web: has_taken"),
+    Row("kept:<name>", "string", "its writer's, 90 days at most", "keep", "channels, web: kept"),
     Row("lease", "string", "seconds", "lease", "lease"),
     Row("worker:<name>", "string", "seconds", "lease", "lease"),
 )
@@ -126,8 +124,8 @@ class Keys:
     def note(self, name: str) -> str:
         return f"{self.prefix}:note:{name}"
 
-    def taken(self, name: str) -> str:
-        return f"{self.prefix}:taken:{name}"
+    def kept(self, name: str) -> str:
+        return f"{self.prefix}:kept:{name}"
 
     def lease(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}" if name else f"{self.prefix}:lease"

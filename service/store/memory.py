@@ -8,7 +8,7 @@ import asyncio
 import copy
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ class _Room:
         self.pinned: dict[tuple[str, str], bytes] = {}
         self.caught: Stream[bytes] = Stream()
         self.notes: dict[str, dict[str, bytes]] = {}
-        self.taken: dict[str, dict[bytes, datetime]] = {}  # integration -> digest -> when, oldest first
+        self.kept: dict[str, tuple[bytes, int]] = {}
         self.leases: dict[str, tuple[str, int]] = {}
         self.memory: tuple[int, int] = (0, 0)  # as a server would tell it; a test sets it
         self.waiting: list[asyncio.Future[None]] = []
@@ -304,16 +304,13 @@ class MemoryStore:
     async def notes(self, name: str) -> dict[str, bytes]:
         return dict(self._room.notes.get(name, {}))
 
-    async def took(self, name: str, digest: bytes, at: datetime) -> None:
-        taken = self._room.taken.setdefault(name, {})
-        taken.pop(digest, None)
-        taken[digest] = at
-        if len(taken) > page.TAKEN_MAX:
-            del taken[next(iter(taken))]
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        assert 0 < for_s <= page.KEPT_TTL_S_MAX, for_s
+        self._room.kept[name] = (value, self._ms() + for_s * 1000)
 
-    async def has_taken(self, name: str, digest: bytes, at: datetime) -> bool:
-        then = self._room.taken.get(name, {}).get(digest)
-        return then is not None and then > at - timedelta(seconds=page.TAKEN_TTL_S)
+    async def kept(self, name: str) -> bytes | None:
+        value, until_ms = self._room.kept.get(name, (None, 0))
+        return value if until_ms > self._ms() else None
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         held_by, until_ms = self._room.leases.get(name, (holder, 0))

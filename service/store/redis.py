@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from service.store import keys as page
-from service.store.clock import to_ms
 from service.store.contract import (
     Commit,
     Entry,
@@ -255,20 +254,13 @@ class RedisStore:
         flat = await self._wire.call("HGETALL", self._keys.note(name))
         return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
 
-    async def took(self, name: str, digest: bytes, at: datetime) -> None:
-        key, ms = self._keys.taken(name), to_ms(at)
-        await self._wire.write(
-            [
-                ("ZADD", key, ms, digest),
-                ("ZREMRANGEBYSCORE", key, "-inf", ms - page.TAKEN_TTL_S * 1000),
-                ("ZREMRANGEBYRANK", key, 0, -page.TAKEN_MAX - 1),
-                ("EXPIRE", key, page.TAKEN_TTL_S),
-            ]
-        )
+    async def keep(self, name: str, value: bytes, for_s: int) -> None:
+        assert 0 < for_s <= page.KEPT_TTL_S_MAX, for_s
+        await self._wire.write([("SET", self._keys.kept(name), value, "EX", for_s)])
 
-    async def has_taken(self, name: str, digest: bytes, at: datetime) -> bool:
-        ms = await self._wire.call("ZSCORE", self._keys.taken(name), digest)
-        return ms is not None and float(ms) > to_ms(at) - page.TAKEN_TTL_S * 1000
+    async def kept(self, name: str) -> bytes | None:
+        found: bytes | None = await self._wire.call("GET", self._keys.kept(name))
+        return found
 
     async def lease(self, holder: str, for_ms: int, name: str = "") -> bool:
         return bool(await self._wire.script(_LEASE, [self._keys.lease(name)], [holder, for_ms]))

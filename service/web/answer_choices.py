@@ -16,7 +16,7 @@ from service.core.rules.deals import NEXT_STEP_DONE
 from service.core.view import iso
 from service.web import checkin_words
 
-SOURCE = "/a"  # the CloudEvents source of every answer given by a link
+SOURCE = "/a"  # the CloudEvents source of every answer to a message, by whatever door
 
 # What the note of a person may hold: the limit of free text in events (core/events.py, `Text`).
 NOTE_CHARS_MAX = 4000
@@ -63,6 +63,7 @@ class Asker(NamedTuple):
     shown: int  # the newest cycle that a page can have shown them; not the owner (any more): their message's
     moment: str = ""  # of a subject with several: the one their message spoke of
     period: str = ""  # of a check-in: the one asked last
+    via: str = "link"  # the door it came by, as events name it
 
 
 def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
@@ -76,8 +77,7 @@ def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
         return Choice(action, "", "commitment.acknowledged", _data(asker))
     if action == "snooze":
         name = form.get("until", "")
-        until = _snooze_until(name, now, asker.zone)
-        return Choice(action, name, "commitment.snoozed", {**_data(asker), "until": iso(until)}, until)
+        return snooze(name, _snooze_until(name, now, asker.zone), asker)
     if action == "help":
         note = _note(form.get("note", ""))
         data = {**_data(asker), **({"reason": note} if note else {})}
@@ -88,6 +88,11 @@ def choose(form: Mapping[str, str], asker: Asker, now: datetime) -> Choice:
         data = {**_data(asker), "due_at": iso(due_at), **({"reason": note} if note else {})}
         return Choice(action, str(iso(due_at)), "commitment.recommitted", data, due_at)
     raise NotAnAnswer("Please choose one of the answers on this page.")
+
+
+def snooze(name: str, until: datetime, asker: Asker) -> Choice:
+    """Ask again at `until`, which was chosen as `name`."""
+    return Choice("snooze", name, "commitment.snoozed", {**_data(asker), "until": iso(until)}, until)
 
 
 def event_id(token: str, choice: Choice, seen: str) -> str:
@@ -110,7 +115,7 @@ def attributes(choice: Choice, asker: Asker, answer_id: str, now: datetime) -> d
 
 def _data(asker: Asker) -> dict[str, object]:
     about = {"moment": asker.moment} if asker.moment else {}
-    return {"subject_id": asker.subject, "by": asker.person, "via": "link", "as_of": asker.as_of, **about}
+    return {"subject_id": asker.subject, "by": asker.person, "via": asker.via, "as_of": asker.as_of, **about}
 
 
 def _seen(raw: str) -> int:

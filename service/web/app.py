@@ -20,6 +20,7 @@ from service.web import (
     policies,
     reads,
     rendering,
+    slack,
 )
 from service.web.deps import WebDeps
 from service.web.doors import refuse_open_door
@@ -28,6 +29,7 @@ from service.web.problems import install_problem_handlers
 
 ROUTERS = (
     intake.router,
+    slack.router,  # before what takes any name
     integrations.router,
     reads.router,
     explain.router,

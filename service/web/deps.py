@@ -4,12 +4,13 @@ It must not know FastAPI's application beyond `request.app.state`; a test makes 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.broker import Broker
+from service.channels.contract import Channel
 from service.messages.links import Links
 from service.settings.model import Settings
 from service.store.clock import Clock
@@ -23,7 +24,8 @@ class WebDeps:
 
     `readiness()` tells what the engine knows of itself: `reasons` is a list of plain sentences, empty when all is
     well, `warnings` another of what soon may not be; every other key is shown as it is on `/health/ready`. The store is
-    asked by the route itself. `is_full()` says that the store has no room for more events.
+    asked by the route itself. `is_full()` says that the store has no room for more events. `channels` are those that
+    deliver: one that shows what was answered needs them.
     """
 
     settings: Callable[[], Settings]
@@ -34,6 +36,7 @@ class WebDeps:
     readiness: Callable[[], Mapping[str, object]]
     metrics: Metrics
     is_full: Callable[[], bool] = lambda: False
+    channels: Mapping[str, Channel] = field(default_factory=dict)
 
 
 def get_deps(request: Request) -> WebDeps:

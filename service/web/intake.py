@@ -19,6 +19,7 @@ from service.core.envelope import admit, read
 from service.core.errors import BadEvent
 from service.core.events import Event
 from service.core.strict_json import DEPTH_MAX, inspect, parse
+from service.core.wishes import refuse_strangers
 from service.store.contract import StoreDown
 from service.web.deps import Deps, WebDeps
 from service.web.intake_schema import DOCUMENTED
@@ -153,7 +154,10 @@ async def _admit(items: list[Any], is_batch: bool, deps: WebDeps) -> list[Admitt
         if index % _EVENTS_A_TURN == _EVENTS_A_TURN - 1:
             await asyncio.sleep(0)
         try:
-            admitted.append(Admitted(*admit(item, now, deps.settings().book.id_of_email)))
+            settings = deps.settings()
+            event, raw = admit(item, now, settings.book.id_of_email)
+            refuse_strangers(event, settings.graph.people, settings.book.id_of_email)
+            admitted.append(Admitted(event, raw))
         except BadEvent as bad:
             errors.append((index if is_batch else None, bad))
     if errors:

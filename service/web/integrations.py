@@ -30,6 +30,8 @@ router = APIRouter(tags=["integrations"])
 ANSWER_WITHIN_S = 4.0
 # An item takes some 0.3 ms of mapping; others get their turn every few of them.
 _ITEMS_A_TURN = 10
+# A vendor that tries again does so within a day.
+_TAKEN_S = 86_400
 # Reasons told in the answer, and in one dead letter.
 _SHOWN_MAX = 20
 # To a body that was taken within a day, byte for byte: a vendor's retry, or somebody who recorded a request that bears
@@ -82,8 +84,9 @@ async def _take(
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
-    digest = hashlib.blake2b(body, digest_size=16, key=integration.mapping).digest()
-    if await deps.store.has_taken(integration.name, digest, await deps.store.now()):
+    digest = hashlib.blake2b(body, digest_size=16, key=integration.mapping).hexdigest()
+    taken = f"taken {integration.name} {digest}"
+    if await deps.store.kept(taken) is not None:
         return Response(_REPEATED, 202, media_type="application/json")
     outcome = await _understood(integration, body, deps)
     if outcome.admitted:
@@ -95,7 +98,7 @@ async def _take(
     await _note_outcome(integration, outcome, deps)
     if outcome.admitted and not outcome.refused:
         with suppress(StoreDown):  # then its events alone tell that they came twice
-            await deps.store.took(integration.name, digest, await deps.store.now())
+            await deps.store.keep(taken, b"1", _TAKEN_S)
     return _answer(outcome)
 
 

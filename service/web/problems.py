@@ -88,4 +88,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _on_validation(_request: Request, error: Exception) -> Response:
     first = cast("RequestValidationError", error).errors()[0]
     place = "/".join(str(step) for step in first.get("loc", ()))
+    if str(first.get("type", "")).startswith("datetime"):
+        name = str(first.get("loc", ("",))[-1])
+        detail = (
+            f"{name} is not an instant; write it with its offset, as in 2026-05-01T17:00:00Z (a + as %2B)"
+        )
+        return problem(422, "invalid_value", f"{detail} ({place})")
     return problem(422, "invalid_value", f"{first.get('msg', 'not valid')} ({place})")

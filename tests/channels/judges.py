@@ -63,14 +63,28 @@ def slack_block(block: dict[str, Any]) -> None:
                 slack_text(element, 3000)
         case "actions":
             need(1 <= len(block["elements"]) <= 25, "invalid_blocks")
-            for button in block["elements"]:
-                need(button["type"] == "button", "invalid_blocks")
-                plain_text(button["text"], 75)
-                need(chars(button["url"]) <= 3000, "invalid_blocks")
-                need(chars(button["action_id"]) <= 255, "invalid_blocks")
-                need(button.get("style", "primary") in ("primary", "danger"), "invalid_blocks")
+            for element in block["elements"]:
+                slack_element(element)
         case _:
             raise Wrong("invalid_blocks")
+
+
+def slack_element(element: dict[str, Any]) -> None:
+    """https://docs.slack.dev/reference/block-kit/block-elements, of a button and a menu."""
+    need(1 <= chars(element["action_id"]) <= 255, "invalid_blocks")
+    if element["type"] == "static_select":
+        plain_text(element["placeholder"], 150)
+        need(1 <= len(element["options"]) <= 100, "invalid_blocks")
+        for option in element["options"]:
+            plain_text(option["text"], 75)
+            need(1 <= chars(option["value"]) <= 75, "invalid_blocks")
+        return
+    need(element["type"] == "button", "invalid_blocks")
+    plain_text(element["text"], 75)
+    need(("url" in element) != ("value" in element), "invalid_blocks")
+    need(chars(element.get("url", "x")) <= 3000, "invalid_blocks")
+    need(1 <= chars(element.get("value", "x")) <= 2000, "invalid_blocks")
+    need(element.get("style", "primary") in ("primary", "danger"), "invalid_blocks")
 
 
 def slack_text(text: dict[str, Any], most: int) -> bool:

@@ -4,6 +4,7 @@ The rig plays the vendor: it accepts, refuses, hangs and breaks as told, and kee
 """
 
 import base64
+import json
 import logging
 import ssl
 import traceback
@@ -17,11 +18,16 @@ import structlog
 from service.channels import CHANNELS
 from service.channels.contract import Channel, ChannelError
 from service.channels.email import EmailChannel
+from service.channels.slack import SlackChannel
+from service.channels.slack_api import SlackApi
+from service.channels.slack_places import Places
 from service.channels.smtp import Server
+from service.settings.slack import SlackChannel as SlackSettings
 from tests.channels import judges, vendor
-from tests.channels.hooks import Kind, channel_to, settings_of
+from tests.channels.hooks import Kind, channel_to, http_to, settings_of
 from tests.channels.samples import ANA, MESSAGE, SENDER, owed
 from tests.channels.sink import CERTIFICATE, DROP, HANG, Reply, Sink
+from tests.channels.slack_server import TOKEN, Slack
 from tests.channels.test_caught import Kept
 
 
@@ -127,7 +133,51 @@ class HookRig:
         return [request.body for request in self.server.taken]
 
 
-RIGS = ("email", "slack_webhook", "teams_webhook", "webhook")
+class SlackRig:
+    """The bot, without a memory, so that every attempt posts."""
+
+    address = "D0ANA"
+    secrets = (TOKEN, "s3cretToken", address)
+    drops_copies = False
+
+    def __init__(self, server: vendor.Vendor) -> None:
+        self.server = server
+        server.judge = Slack().judge
+        settings = SlackSettings(kind="slack", token=TOKEN)
+        api = SlackApi(http_to(server.url("/api/"), post_s_max=0.5), settings.token)
+        self.channel = SlackChannel(api, Places("slack", Kept().outlets), is_heard=True)
+
+    def behave(self) -> None:
+        self.server.on_request.clear()
+        self.server.on_connection.clear()
+
+    def _say(self, word: str, status: int = 200) -> None:
+        body = json.dumps({"ok": False, "error": word, "echo": f"{TOKEN} {self.address}"}).encode()
+        self.server.on_request = [vendor.Reply(status, {"Retry-After": "1"}, body)]
+
+    def refuse_for_now(self) -> None:
+        self._say("ratelimited", 429)
+
+    def refuse_for_good(self) -> None:
+        self._say("invalid_blocks")
+
+    def refuse_address(self) -> None:
+        self._say("channel_not_found")
+
+    def hang(self) -> None:
+        self.server.on_connection = [vendor.HANG]
+
+    def break_before(self) -> None:
+        self.server.on_connection = [vendor.DROP]
+
+    def break_after_acceptance(self) -> None:
+        self.server.on_request = [vendor.DROP]
+
+    def taken(self) -> list[bytes]:
+        return [request.body for request in self.server.taken]
+
+
+RIGS = ("email", "slack", "slack_webhook", "teams_webhook", "webhook")
 
 
 @pytest.fixture(params=RIGS)
@@ -136,6 +186,8 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         rig: Rig
         if request.param == "email":
             rig = EmailRig(await stack.enter_async_context(Sink(tls=True, auth=True)))
+        elif request.param == "slack":
+            rig = SlackRig(await stack.enter_async_context(vendor.Vendor()))
         else:
             rig = HookRig(request.param, await stack.enter_async_context(vendor.Vendor()))
         stack.push_async_callback(rig.channel.close)
@@ -260,9 +312,8 @@ async def test_no_secret_and_no_address_in_an_error_or_a_log(
             break_it()
             error = await failure_of(rig)
             said += [error.text, str(error)]
-            if (
-                not rig.address
-            ):  # aiosmtplib's errors name no secret, but the address; aiohttp's name the URL.
+            # aiosmtplib's errors name no secret, but the address; aiohttp's name the URL.
+            if not isinstance(rig, EmailRig):
                 said += traceback.format_exception(error)
             rig.behave()
         await rig.channel.send(owed(), MESSAGE, rig.address)

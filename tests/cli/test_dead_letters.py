@@ -178,7 +178,8 @@ def test_all_puts_back_what_can_be_and_names_the_rest_with_its_reason(
     shell: Shell, on_store: OnStore
 ) -> None:
     unknown = msgspec.structs.replace(NOBODY, reason="stub")
-    bury(on_store, DEADLINES, BROKEN, NOBODY, POISON, unknown, b"of another version")
+    wish = Dead("refused", "kim is not in the directory", b"{}", AT, "event", "inbox/ana")
+    bury(on_store, DEADLINES, BROKEN, NOBODY, POISON, unknown, b"of another version", wish)
 
     answer = shell("dead-letters", "requeue", "--all")
 
@@ -189,7 +190,8 @@ def test_all_puts_back_what_can_be_and_names_the_rest_with_its_reason(
     assert told[1].startswith("there was nobody to tell; mend directory.yaml or the policy")
     assert told[2].startswith("nothing of it is left to try; send the event it begins with")
     assert told[3] == "another version wrote it: use that one"
-    assert len(ids(shell)) == 4
+    assert told[4] == "the rest of it counts already; send what was refused again, mended"
+    assert len(ids(shell)) == 5
 
 
 def test_a_notification_nobody_was_there_for_is_decided_again_by_its_inbox(

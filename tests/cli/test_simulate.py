@@ -165,6 +165,23 @@ def test_a_message_at_another_time_is_one_change_not_two(shell: Shell) -> None:
     )
 
 
+def test_a_message_that_waits_for_a_digest_now_is_moved_and_not_lost(shell: Shell) -> None:
+    new = tried(shell, "at: 3 business days before\n", "at: 3 business days before\n    urgency: low\n")
+    other = {**HISTORY[0], "data": {**HISTORY[0]["data"], "commitment_id": "c2", "title": "U"}}
+    history = shell.write("history.jsonl", HISTORY[0], other, *HISTORY[1:])
+
+    answer = shell("simulate", "--events", history, "--policy", new)
+    changes = shell("simulate", "--events", history, "--policy", new, "--json").json["changes"]
+
+    moved = "~ Tue 2026-03-03 12:00 → Wed 2026-03-04 09:00 in the digest  leo: reminder of deadline/c"
+    assert [answer.out.count(f"{moved}{number}") for number in (1, 2)] == [1, 1]
+    assert "\n- " not in answer.out
+    assert "\n+ " not in answer.out
+    assert [change["new"]["in_digest"] for change in changes if change["old"]["step"] == "heads-up"] == [
+        True
+    ] * 2
+
+
 def test_the_same_policy_changes_nothing(shell: Shell) -> None:
     same = tried(shell, "title: Deadlines", "title: Deadlines")
 

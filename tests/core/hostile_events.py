@@ -68,6 +68,14 @@ def deal(kind: str = "deal.updated", **data: object) -> bytes:
     return json.dumps({**GOOD, "type": kind, "data": {"deal_id": "d1", **data}}).encode()
 
 
+def away(data: dict[str, object]) -> bytes:
+    return json.dumps({**GOOD, "type": "person.away", "data": {"person": "ana", **data}}).encode()
+
+
+def wish(data: dict[str, object]) -> bytes:
+    return json.dumps({**GOOD, "type": "preferences.changed", "data": {"person": "ana", **data}}).encode()
+
+
 def checkin(kind: str = "checkin.submitted", **data: object) -> bytes:
     fields = {"person": "ana", "cadence": "weekly", **data}
     fields = {name: value for name, value in fields.items() if value is not GONE}
@@ -329,4 +337,15 @@ _TIMES = [
     Hostile("due_on number", moved(due_on=20261130), "wrong_type", "/data/due_on", 422),
 ]  # fmt: skip
 
-HOSTILE = [*_JSON, *_SHAPE, *_FIELDS, *_TIMES]
+_WISHES = [
+    Hostile("away backwards", away({"from": "2026-12-04T00:00:00Z", "until": "2026-12-01T00:00:00Z"}), "invalid_value",
+            "/data/until", 422, "before its `from`"),
+    Hostile("away until a time that is over", away({"until": "2026-11-23T09:00:00Z"}), "invalid_value", "/data/until",
+            422, "`from` is left out"),
+    Hostile("their own delegate", away({"delegate": "ana"}), "invalid_value", "/data/delegate", 422,
+            "cannot stand in for themselves"),
+    Hostile("quiet without an end", wish({"quiet": "08:00-08:00"}), "invalid_value", "/data/quiet", 422,
+            "two different times"),
+]  # fmt: skip
+
+HOSTILE = [*_JSON, *_SHAPE, *_FIELDS, *_TIMES, *_WISHES]

@@ -8,7 +8,7 @@ from service.core.directory import Directory, Person, World
 from service.core.effects import Decision, Emit
 from service.core.envelope import decode, encode_internal
 from service.core.events import DeliveryOutcome, NotificationRequested
-from service.core.model import encode_state
+from service.core.model import Inbox, encode_state
 from service.core.policy import PolicyBook
 from service.core.reasons import Code
 from tests.core.hostile_events import NOW
@@ -79,3 +79,18 @@ def test_one_request_that_comes_twice_is_one_delivery() -> None:
     assert first.state is not None
     again = ask("ana", stored=encode_state(first.state))
     assert (again.owed, again.reasons[0].code) == ((), Code.DUPLICATE)
+
+
+def test_a_stand_in_whom_no_door_could_know_is_told_by_a_dead_letter() -> None:
+    """By the log, where nobody has the directory."""
+    away = {"specversion": "1.0", "id": "a1", "source": "hr", "type": "person.away"}
+    given = decode(msgspec.json.encode(away | {"data": {"person": "ana", "delegate": "kim"}}), NOW)
+
+    decision = decide(None, given, WORLD)
+
+    [dead] = decision.dead
+    assert (dead.reason, dead.kind, dead.subject) == (Code.REFUSED, "event", "inbox/ana")
+    assert dead.detail == "kim is not in the directory: nobody stands in for ana"
+    assert b'"delegate":"kim"' in dead.raw
+    assert isinstance(decision.state, Inbox)
+    assert [absence.delegate for absence in decision.state.absences] == [""], "away they are all the same"

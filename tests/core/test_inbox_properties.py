@@ -122,7 +122,10 @@ class Played:
         if said.kind == "away":
             hours, delegate = said.what
             until = None if hours is None else now + hours * HOUR
-            kind, data = "person.away", {**data, "delegate": delegate or None}
+            kind, data = (
+                "person.away",
+                {**data, "delegate": delegate if delegate not in ("", said.who) else None},
+            )
             data["until"] = until.isoformat() if until else None
             known = known._replace(gone_until=until)
         elif said.kind == "back":

@@ -133,8 +133,10 @@ def test_what_was_only_counted_for_somebody_who_has_left_is_counted_among_what_i
 
 
 def say(stored: bytes | None, kind: str, **data: object) -> Decision:
+    """As it stands in the log, whoever wrote it there: the door would have refused some of it."""
     event = {"id": "e", "source": "t", "type": kind, "specversion": "1.0", "data": {"person": "ana", **data}}
-    return decide(stored, admit(event, EVENING)[0], WORLD)
+    raw = msgspec.json.encode(event | {"time": EVENING})
+    return decide(stored, decode(raw, EVENING, trusted=True), WORLD)
 
 
 def test_what_cannot_be_is_refused_and_said_so() -> None:
@@ -146,6 +148,7 @@ def test_what_cannot_be_is_refused_and_said_so() -> None:
 
     for decision in (backwards, nobody, oneself, endless, unknown):
         assert Code.REFUSED in {reason.code for reason in decision.reasons}
+        assert [(dead.reason, dead.kind) for dead in decision.dead] == [(Code.REFUSED, "event")]
     assert isinstance(nobody.state, Inbox)
     assert [absence.delegate for absence in nobody.state.absences] == [""]
     assert isinstance(unknown.state, Inbox)

@@ -147,4 +147,17 @@ def test_a_person_needs_no_address_on_a_channel_that_has_its_own_place() -> None
         if kind != "caught":
             assert address_of(an_owed(channel="x"), nobody, real) == ("" if placed else None)
             assert address_of(an_owed(channel=kind), nobody, stand_in) == ("" if placed else None)
-    assert set(CHANNELS) - PLACED == {"caught", "email"}
+    assert set(CHANNELS) - PLACED == {"caught", "email", "slack"}
+
+
+def test_slack_finds_people_by_their_own_id_or_else_by_their_mail_address() -> None:
+    mail, both = {"email": "ana@example.com"}, {"email": "ana@example.com", "slack": "U0ANA"}
+    channel, owed = ObedientChannel("chat", kind="slack"), an_owed(channel="chat")
+
+    assert address_of(owed, Reader("ana", "Ana", addresses=mail), channel) == "ana@example.com"
+    assert address_of(owed, Reader("ana", "Ana", addresses=both), channel) == "U0ANA"
+    # A caught channel stands in for it.
+    stand_in = ObedientChannel("slack", kind="caught")
+    assert (
+        address_of(an_owed(channel="slack"), Reader("ana", "Ana", addresses=mail), stand_in) == mail["email"]
+    )

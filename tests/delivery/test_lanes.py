@@ -10,10 +10,11 @@ from tests.delivery.desk import INBOX, NOON, an_owed
 class Work:
     def __init__(self) -> None:
         self.time, self.gate, self.begun = 0.0, asyncio.Event(), asyncio.Semaphore(0)
-        self.takes_s = 0.0
+        self.takes_s, self.in_hand = 0.0, 0
 
     async def __call__(self, held: Held, lane: Lane) -> None:
-        with lane.sending():
+        self.in_hand += 1
+        async with lane.sending():
             self.begun.release()
             await self.gate.wait()
             self.time += self.takes_s
@@ -108,10 +109,23 @@ async def test_those_who_step_aside_come_back_one_after_the_other() -> None:
     await stop(lane, work)
 
 
+async def test_a_send_that_hung_keeps_nobody_away_for_longer_than_a_minute() -> None:
+    work = Work()
+    lane = Lane("email", 1, work, work.now)
+    lane.offer(HELD)
+    await work.begun.acquire()
+    work.time = 25.0
+
+    slots = [lane.slot_s() for _ in range(300)]
+
+    assert max(slots) == HOLD_S
+    await stop(lane, work)
+
+
 async def test_a_closed_lane_finishes_what_it_began_and_no_more() -> None:
     work = Work()
     lane = Lane("email", 1, work, work.now)
-    for _ in range(3):
+    for _ in range(5):
         lane.offer(HELD)
     await work.begun.acquire()
 
@@ -119,4 +133,18 @@ async def test_a_closed_lane_finishes_what_it_began_and_no_more() -> None:
     work.gate.set()
     await lane.finish(5)
 
-    assert work.begun.locked()
+    assert work.in_hand == 2
+
+
+async def test_while_one_is_sent_the_next_is_in_hand_and_waits_for_its_turn_at_the_channel() -> None:
+    work = Work()
+    lane = Lane("email", 1, work, work.now)
+    for _ in range(5):
+        lane.offer(HELD)
+    await work.begun.acquire()
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert work.in_hand == 2
+    assert work.begun.locked()  # no second send has begun
+    await stop(lane, work)

@@ -81,6 +81,11 @@ async def test_what_is_not_there_is_a_problem_with_the_nearest_help(
     assert (status, found["detail"]) == (404, "no notification 'unknown' is on record")
     assert (await get(web, "/v1/explain", person="ana", subject="c1", at="2026-04-27T08:00:00"))[0] == 422
     assert (await get(web, "/v1/explain", person="ana"))[0] == 422
+    status, found = await get(web, "/v1/explain", person="ana", subject="c1", at="yesterday")
+    assert (status, found["error"]) == (422, "invalid_value")
+    assert found["detail"].startswith(
+        "at is not an instant; write it with its offset, as in 2026-05-01T17:00:00Z"
+    )
 
 
 async def test_the_page_says_it_to_a_reader_and_escapes_what_others_wrote(

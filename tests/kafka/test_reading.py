@@ -1,7 +1,11 @@
 """What arrives on a topic, from whomever: decided once, in its own shard, or kept with its reason."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from service.engine import Input, Owner
 from tests.kafka.conftest import Installation, as_json, elsewhere, promise, until
 
 pytestmark = [pytest.mark.server, pytest.mark.kafka]
@@ -114,3 +118,26 @@ async def _any(found: object) -> bool:
 
 async def _has_code(installation: Installation, bare_id: str, code: str) -> bool:
     return any(r.code == code for one in await installation.entries(bare_id) for r in one.reasons)
+
+
+async def test_what_comes_one_by_one_while_a_batch_is_decided_is_decided_together(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    await installation.worker()
+    reader, gate, sizes = installation.reader("c1"), asyncio.Event(), list[int]()
+    names, take = installation.beside("c1", 5), Owner.take
+
+    async def slow(self: Owner, inputs: list[Input], *given: Any) -> None:
+        if self is reader.owner:
+            sizes.append(len(inputs))
+            await gate.wait()
+        await take(self, inputs, *given)
+
+    monkeypatch.setattr(Owner, "take", slow)
+    for number, name in enumerate(names, 1):
+        await installation.publish(promise(name))
+        await until(lambda number=number: reader._next == number)
+    gate.set()
+
+    await installation.has(*names)
+    assert sizes == [1, 4]

@@ -42,6 +42,23 @@ def test_nothing_leaves_the_paper(name: str, width: int) -> None:
         assert 0 < float(text.attrib["y"]) < height, words
 
 
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_moments_line_runs_through_no_words(name: str, width: int) -> None:
+    root, middle = drawn(name, width), width / 2
+    dashed = [
+        (float(line.attrib["y1"]), float(line.attrib["y2"]))
+        for line in root.iter("{http://www.w3.org/2000/svg}line")
+        if line.attrib["x1"] == line.attrib["x2"] == f"{middle:g}"
+    ]
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        x, row, reach = float(text.attrib["x"]), float(text.attrib["y"]), len(text.text or "") * LETTER
+        first, last = (x - reach, x) if text.get("text-anchor") == "end" else (x, x + reach)
+        if "over" in text.get("class", "") and first < middle < last:
+            assert all(end <= row - 10 or begin >= row for begin, end in dashed), text.text
+    assert all(begin < end for begin, end in dashed)
+
+
 def test_the_moment_is_in_the_middle_and_time_goes_to_the_right() -> None:
     root = drawn("deadline-follow-through")
     marks = [mark for mark in root.iter() if mark.find("{*}title") is not None and mark is not root]

@@ -35,7 +35,7 @@ async def test_a_used_server_has_exactly_the_keys_of_the_page(valkey_server: Ser
         await store.put_pinned(kind, "abc", b"pinned")
     await store.catch(b"caught")
     await store.note("integration hubspot", "seen", b"{}")
-    await store.took("hubspot", b"digest", await store.now())
+    await store.keep("slack abc", b"{}", 60)
     await store.lease("holder", 60_000)
     await store.lease("holder", 60_000, "w1")
 

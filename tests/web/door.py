@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from service.broker import Broker, Placed
+from service.core.directory import Directory, Person
 from service.core.envelope import decode
 from service.core.events import Event
 from service.messages.links import Links
@@ -28,6 +29,7 @@ from service.web.server import WebServer
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
 BOOK = AddressBook(_ids={"ana@example.com": "ana"})
+GRAPH = Directory({"ana": Person("ana"), "leo": Person("leo")}, {}, {})
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 
 
@@ -44,7 +46,7 @@ class Door:
         self.store, self.metrics = AwayStore(self), Metrics()
         self.deps = WebDeps(
             settings=lambda: SimpleNamespace(  # type: ignore[arg-type,return-value]
-                service=self.service, book=BOOK, integrations=self.integrations
+                service=self.service, book=BOOK, graph=GRAPH, integrations=self.integrations
             ),
             store=self.store,
             broker=Broker(self._append),

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from service.core.calendar import wall
-from service.web import answers
+from service.web import answering, answers
 from service.web.buckets import Buckets
 from tests.web.pages_world import KEY, PagesWorld, nth_cycle, serving
 
@@ -303,7 +303,7 @@ async def test_a_former_owners_done_changes_nothing_and_is_on_record(world, web)
 
 
 async def test_done_against_a_hand_over_that_is_read_first_changes_nothing(world, web, monkeypatch):
-    monkeypatch.setattr(answers, "APPLIED_WITHIN_S", 0.1)
+    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 0.1)
     token, world.is_held = world.token("ana", "done"), True
     await world.publish("deadline.reassigned", commitment_id="c1", owner="leo")
 
@@ -362,7 +362,7 @@ async def test_an_undo_forgotten_in_another_tab_does_not_reopen_a_later_done(wor
 
 
 async def test_an_answer_not_applied_yet_is_received_and_looked_for_again(world, web, monkeypatch):
-    monkeypatch.setattr(answers, "APPLIED_WITHIN_S", 0.1)
+    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 0.1)
     world.is_held = True
 
     status, text = await post(web, world.token(), do="done", seen=str(nth_cycle(1)))

@@ -150,6 +150,20 @@ async def test_a_hostile_event_is_refused_at_the_door(door: Door, hostile: Hosti
     assert found["pointer"] == hostile.pointer
 
 
+@pytest.mark.parametrize("delegate", ["kim", "kim@example.com"])
+async def test_whoever_stands_in_is_in_the_directory(door: Door, delegate: str) -> None:
+    away = {**GOOD, "type": "person.away", "data": {"person": "ana", "delegate": delegate}}
+    found = await refused(door, await door.send(away), 422, "unknown_person", "/data/delegate")
+    assert f"'{delegate}' is not in the directory" in found["detail"]
+
+    assert (await door.send({**away, "data": {"person": "ana", "delegate": "leo"}}))[0] == 202
+
+
+async def test_an_address_of_their_own_is_themselves(door: Door) -> None:
+    away = {**GOOD, "type": "person.away", "data": {"person": "ana", "delegate": "ana@example.com"}}
+    await refused(door, await door.send(away), 422, "invalid_value", "/data/delegate")
+
+
 async def test_a_batch_is_refused_whole_with_every_mistake(door: Door) -> None:
     before = door.metrics.value("intake_refusals_total", reason="wrong_type")
     events = [GOOD, event({"owner": True}), GOOD, event(id=None), 5, event({"importance": "hgih"})]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from service.cli.checks.finding import Finding, bad, fine, look
+from service.cli.checks.slack import slack
 
 if TYPE_CHECKING:
     from service.settings.channels import EmailChannel
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 async def channels(settings: "Settings") -> list[Finding]:
     from service.settings.channels import EmailChannel
     from service.settings.hooks import HookSettings
+    from service.settings.slack import SlackChannel
 
     found = []
     for name, channel in sorted(settings.channels.items()):
@@ -20,6 +22,8 @@ async def channels(settings: "Settings") -> list[Finding]:
             found.append(await _mail(name, channel))
         elif isinstance(channel, HookSettings):
             found += await _hook(name, channel)
+        elif isinstance(channel, SlackChannel):
+            found += await slack(name, channel, settings.service.web.public_url)
         elif channel.kind == "console":
             found.append(fine(f"{name}: printed on the service's standard output"))
         else:

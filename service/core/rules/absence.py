@@ -3,15 +3,19 @@ same wish count before older ones, and all of them before the directory's."""
 
 from datetime import datetime
 
+import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from service.core import reader
+from service.core.effects import Dead
 from service.core.events import Event, PersonAway, PersonBack, PreferencesChanged
 from service.core.model import Absence, Preferences
 from service.core.reasons import Code
 from service.core.tray import Tray
 from service.core.waiting import hasten, tell_waiting
+
+_encode = msgspec.json.Encoder().encode
 
 # Nobody plans more at once, and the state stays small.
 ABSENCES_MAX = 10
@@ -23,7 +27,7 @@ def on_away(tray: Tray, event: Event, data: PersonAway) -> None:
     begins = data.from_ if isinstance(data.from_, datetime) else at
     until = data.until if isinstance(data.until, datetime) else None
     if until is not None and until <= begins:
-        tray.because(Code.REFUSED, "an absence ends after it begins; nothing was changed")
+        _refuse(tray, data, "an absence ends after it begins; nothing was changed")
         return
     overlapped = [a for a in inbox.absences if _overlap(a, begins, until)]
     newest = [a.said_at or inbox.away_said_at or at for a in overlapped]
@@ -34,31 +38,37 @@ def on_away(tray: Tray, event: Event, data: PersonAway) -> None:
     delegate = data.delegate if isinstance(data.delegate, str) else ""
     if delegate and (delegate == tray.to or delegate not in tray.world.directory.people):
         what = "cannot stand in for themselves" if delegate == tray.to else "is not in the directory"
-        tray.because(Code.REFUSED, f"{delegate} {what}: nobody stands in")
+        _refuse(tray, data, f"{delegate} {what}: nobody stands in for {tray.to}")
         delegate = ""
     kept = [a for a in inbox.absences if a not in overlapped and (a.until is None or a.until > tray.now)]
     inbox.absences = [*kept, Absence(begins, until, delegate, at)][-ABSENCES_MAX:]
-    until_words = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until they are back"
+    until_words = f"until {tray.minute(until)}" if until else "until they are back"
     stands_in = f"; {delegate} stands in" if delegate else ""
-    tray.because(Code.RECORDED, f"{tray.to} is away from {begins:%Y-%m-%d %H:%M} {until_words}{stands_in}")
+    tray.because(Code.RECORDED, f"{tray.to} is away from {tray.minute(begins)} {until_words}{stands_in}")
     if inbox.waiting and tray.person is not None and reader.absence(inbox, tray.person, tray.now):
         tell_waiting(tray)
     else:
         hasten(tray)
 
 
+def _refuse(tray: Tray, data: PersonAway | PreferencesChanged, why: str) -> None:
+    """The web's door says it at once; what came another way is told where people look for what was lost."""
+    tray.because(Code.REFUSED, why)
+    tray.dead.append(Dead(Code.REFUSED, why, _encode(data), tray.now, "event", f"inbox/{tray.to}"))
+
+
 def _overlap(known: Absence, begins: datetime, until: datetime | None) -> bool:
     return (until is None or known.at < until) and (known.until is None or known.until > begins)
 
 
-def on_back(tray: Tray, event: Event, data: PersonBack) -> None:
+def on_back(tray: Tray, event: Event, _: PersonBack) -> None:
     """Here again, also earlier than was planned: what has waited is told."""
     inbox, at = tray.inbox, _happened_at(event)
     if not _is_newest(tray, inbox.back_at, at):
         return
     inbox.back_at = at
     inbox.absences = [a for a in inbox.absences if a.at > at or (a.said_at or inbox.away_said_at or at) > at]
-    tray.because(Code.RECORDED, f"{data.person} is back")
+    tray.because(Code.RECORDED, f"{tray.to} is back")
     if inbox.waiting:
         tell_waiting(tray)
 
@@ -70,11 +80,11 @@ def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
     if data.quiet is not UNSET:
         begin, _, end = (data.quiet or "").partition("-")
         if begin and begin == end:
-            tray.because(Code.REFUSED, f"quiet hours {data.quiet} have no end; they stay as they were")
+            _refuse(tray, data, f"quiet hours {data.quiet} have no end; they stay as they were")
         else:
             said["quiet"] = data.quiet
     if data.channels is not UNSET:
-        said["channels"] = _channels(tray, data.channels)
+        said["channels"] = _channels(tray, data, data.channels)
     if data.noise_budget is not UNSET:
         said["budget"] = data.noise_budget
     said = {
@@ -84,17 +94,17 @@ def on_preferences(tray: Tray, event: Event, data: PreferencesChanged) -> None:
     }
     inbox.preferred |= dict.fromkeys(said, at)
     inbox.preferences = replace(inbox.preferences or Preferences(), **said)
-    tray.because(Code.RECORDED, f"{data.person} is told as they asked: {', '.join(said) or 'nothing new'}")
+    tray.because(Code.RECORDED, f"{tray.to} is told as they asked: {', '.join(said) or 'nothing new'}")
     if inbox.waiting and "quiet" in said:
         tell_waiting(tray)
 
 
-def _channels(tray: Tray, named: list[str] | None) -> tuple[str, ...] | None:
+def _channels(tray: Tray, data: PreferencesChanged, named: list[str] | None) -> tuple[str, ...] | None:
     """Those that are there; a wish for none of them is no wish to hear nothing."""
     known = tray.world.channels | set(tray.person.channels if tray.person else ())
     found = tuple(dict.fromkeys(channel for channel in named or () if channel in known))
     if named is not None and len(found) < len(set(named)):
-        tray.because(Code.REFUSED, f"there is no channel {', '.join(c for c in named if c not in known)}")
+        _refuse(tray, data, f"there is no channel {', '.join(c for c in named if c not in known)}")
     return found or None
 
 

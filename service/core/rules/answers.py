@@ -137,7 +137,7 @@ def on_snoozed(draft: Draft, data: Answer) -> None:
         snoozed = True
         run.snoozes += 1
         run.snoozed_until = min(data.until, calendar.shifted(policy.snooze.for_, draft.now))
-        draft.because(Code.SNOOZED, f"{data.by} is asked again at {run.snoozed_until:%Y-%m-%d %H:%M} UTC")
+        draft.because(Code.SNOOZED, f"{data.by} is asked again at {draft.minute(run.snoozed_until)}")
     if snoozed:
         react(draft, moment)
 

@@ -97,7 +97,10 @@ def _later(tray: Tray, person: Person, request: NotificationRequested, *, is_awa
     if request.urgency == "low":
         return Later(Code.LOW, reader.next_digest(inbox, person, world, now), "it is not urgent")
     if reader.is_over_budget(inbox, world, now):
-        why = f"you had {reader.counted(inbox, now)} messages that day already"
+        counted, budget = reader.counted(inbox, now), reader.budget_of(inbox, world)
+        why = (
+            f"you had {counted} message{'s' * (counted != 1)} that day already; your noise budget is {budget}"
+        )
         return Later(Code.BUDGET, reader.next_digest(inbox, person, world, now), why)
     return None
 

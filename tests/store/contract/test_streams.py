@@ -1,14 +1,11 @@
 """The event log of one machine, what waits to be published, the log of decisions, and what lies beside."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
-
-from service.store import keys as page
 from service.store.contract import Settled, Store
-from service.store.keys import CAUGHT_MAX
-from tests.store.homes import DEADLINES, INBOX, INBOX_1, Home, batch, owe
+from service.store.keys import CAUGHT_MAX, KEPT_TTL_S_MAX
+from tests.store.homes import DEADLINES, INBOX, INBOX_1, Home, MemoryHome, batch, owe
 
 
 async def test_records_are_read_in_order_after_a_position(store: Store) -> None:
@@ -136,23 +133,17 @@ async def test_the_last_word_about_a_thing_is_kept_one_a_field(store: Store) -> 
     assert await store.notes("nobody") == {}
 
 
-async def test_a_request_is_remembered_for_a_day_and_no_others_with_it(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "TAKEN_MAX", 3)
-    at = datetime(2026, 11, 24, 9, tzinfo=UTC)
-    day = timedelta(days=1)
-    await store.took("crm", b"first", at)
+async def test_a_small_thing_is_kept_for_its_time_and_the_last_one_counts(home: Home) -> None:
+    store = home.open()
+    await store.keep("place", b"old", 60)
+    await store.keep("place", b"new", KEPT_TTL_S_MAX)
+    await store.keep("brief", b"x", 1)
 
-    assert await store.has_taken("crm", b"first", at + day - timedelta(seconds=1))
-    assert not await store.has_taken("crm", b"first", at + day)
-    assert not await store.has_taken("crm", b"other", at)
-    assert not await store.has_taken("hubspot", b"first", at)
-
-    for number in range(1, 4):
-        await store.took("crm", b"%d" % number, at + timedelta(seconds=number))
-    assert not await store.has_taken("crm", b"first", at)
-    assert await store.has_taken("crm", b"1", at)
+    assert await home.open().kept("place") == b"new"  # as a new process sees it
+    assert await store.kept("nothing") is None
+    if isinstance(home, MemoryHome):  # a server's own times are looked at when its home is closed
+        home.clock.at += timedelta(seconds=1)
+        assert await store.kept("brief") is None
 
 
 async def test_what_never_was_an_event_is_buried_as_it_came(store: Store) -> None:

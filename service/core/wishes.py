@@ -1,0 +1,51 @@
+"""Wishes that nobody could fulfil, found at the door: an absence that ends before it begins, quiet hours without an
+end, somebody who stands in for themselves. Whoever sends one hears of it at once, not from their inbox's record.
+
+What only a directory knows is asked by whoever has one (`refuse_strangers`). Pure.
+"""
+
+from collections.abc import Callable, Container
+from datetime import datetime
+
+from service.core.errors import BadEvent
+from service.core.events import Event, PersonAway, PreferencesChanged
+from service.core.strict_json import quoted
+
+IdOfEmail = Callable[[str], str | None]
+
+
+def refuse_impossible(event: Event, id_of_email: IdOfEmail | None = None) -> None:
+    """Raises BadEvent where the event asks for what cannot be, whoever people are."""
+    data = event.data
+    if isinstance(data, PersonAway):
+        _refuse_backwards(event, data)
+        delegate = data.delegate if isinstance(data.delegate, str) else ""
+        if delegate and _id(delegate, id_of_email) == _id(data.person, id_of_email):
+            detail = f"{quoted(delegate)} cannot stand in for themselves; name somebody else, or leave it out"
+            raise BadEvent("invalid_value", detail, "/data/delegate")
+    elif isinstance(data, PreferencesChanged) and isinstance(data.quiet, str):
+        begin, _, end = data.quiet.partition("-")
+        if begin == end:
+            detail = f'quiet hours {data.quiet} have no end; write two different times, or "none"'
+            raise BadEvent("invalid_value", detail, "/data/quiet")
+
+
+def refuse_strangers(event: Event, people: Container[str], id_of_email: IdOfEmail) -> None:
+    """Raises BadEvent where somebody who is not in the directory is to stand in."""
+    data = event.data
+    delegate = data.delegate if isinstance(data, PersonAway) and isinstance(data.delegate, str) else ""
+    if delegate and _id(delegate, id_of_email) not in people:
+        detail = f"{quoted(delegate)} is not in the directory, so they cannot stand in"
+        raise BadEvent("unknown_person", detail, "/data/delegate")
+
+
+def _refuse_backwards(event: Event, data: PersonAway) -> None:
+    begins = data.from_ if isinstance(data.from_, datetime) else min(event.time, event.received_at)
+    if isinstance(data.until, datetime) and data.until < begins:
+        since = "its `from`" if isinstance(data.from_, datetime) else "now, and `from` is left out"
+        detail = f"an absence ends after it begins; this is before {since}"
+        raise BadEvent("invalid_value", detail, "/data/until")
+
+
+def _id(person: str, id_of_email: IdOfEmail | None) -> str:
+    return (id_of_email(person) if id_of_email is not None and "@" in person else None) or person
