@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.settings.document import Document, Path_
+    from service.settings.integrations import Integration
+    from service.settings.model import Settings
 
 HIDDEN = "********"
 
@@ -40,23 +42,59 @@ def config(config: Config = None, as_json: AsJson = False) -> None:
 
 def values_of(given: Path | None) -> list[Value]:
     """Everything in followthrough.yaml, channels.yaml and integrations, defaults included."""
-    from service.cli.config_integrations import integration_values
     from service.settings import channels, service
     from service.settings.environment import expand, override
 
     settings, folder = read_settings(given), config_dir(given)
-    document = read_file(folder / "followthrough.yaml", service.SHOWN_KEYS)
+    document = _read(folder / "followthrough.yaml", service.SHOWN_KEYS)
     data = expand(document, os.environ, folder)
     override(document, data if isinstance(data, dict) else {}, os.environ, service.PATHS)
-    found = list(flat(settings.service, (), document))
-    document = read_file(folder / "channels.yaml", channels.SHOWN_KEYS)
+    found = list(_flat(settings.service, (), document))
+    document = _read(folder / "channels.yaml", channels.SHOWN_KEYS)
     expand(document, os.environ, folder)
     for name, channel in settings.channels.items():
-        found += flat(channel, (name,), document)
-    return [*found, *integration_values(settings, folder)]
+        found += _flat(channel, (name,), document)
+    return [*found, *_integrations(settings, folder)]
 
 
-def read_file(path: Path, shown_keys: frozenset[str]) -> "Document":
+def _integrations(settings: "Settings", folder: Path) -> "Iterator[Value]":
+    """Secrets are hidden; of the rules only the types are told, because the file says the rest better."""
+    for name, integration in settings.integrations.items():
+        yield from _integration(name, integration, settings, folder)
+
+
+def _integration(
+    name: str, integration: "Integration", settings: "Settings", folder: Path
+) -> "Iterator[Value]":
+    from service.settings.environment import expand
+    from service.settings.integrations import SHOWN_KEYS, VENDORS
+
+    model = integration.model
+    own = _read(folder / "integrations" / f"{name}.yaml", SHOWN_KEYS)
+    expand(own, os.environ, folder / "integrations")
+    vendor = _read(VENDORS / f"{model.vendor}.yaml", SHOWN_KEYS) if model.vendor else own
+    prefix = f"integrations.{name}"
+    token = "/TOKEN" if model.authenticate.scheme == "path-token" else ""
+    url = f"{settings.service.web.public_url}/integrations/{name}{token}"
+    yield Value(f"{prefix}.url", url, "web.public_url, and the name of the file")
+    for field in type(model).model_fields:
+        if field == "events":
+            continue
+        shown = zip(
+            _flat(getattr(model, field), (field,), own),
+            _flat(getattr(model, field), (field,), vendor),
+            strict=True,
+        )
+        for mine, shipped in shown:
+            yield mine._replace(
+                key=f"{prefix}.{mine.key}", origin=shipped.origin if mine.origin == "default" else mine.origin
+            )
+    types = list(dict.fromkeys(rule.type for rule in model.events))
+    written = own if ("events",) in own.values else vendor
+    yield Value(f"{prefix}.events", types, f"{written.file}:{written.values['events',].line}")
+
+
+def _read(path: Path, shown_keys: frozenset[str]) -> "Document":
     """The file with its lines; an empty document when there is none."""
     from service.settings.document import Document
     from service.settings.problems import Report
@@ -67,23 +105,23 @@ def read_file(path: Path, shown_keys: frozenset[str]) -> "Document":
     return read(path, str(path), Report(), shown_keys=shown_keys)
 
 
-def flat(value: object, path: "Path_", document: "Document") -> "Iterator[Value]":
+def _flat(value: object, path: "Path_", document: "Document") -> "Iterator[Value]":
     from pydantic import BaseModel, SecretStr
 
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            yield from flat(getattr(value, name), (*path, field.alias or name), document)
+            yield from _flat(getattr(value, name), (*path, field.alias or name), document)
         return
     if isinstance(value, list) and value and isinstance(value[0], BaseModel | SecretStr):
         for index, item in enumerate(value):
-            yield from flat(item, (*path, index), document)
+            yield from _flat(item, (*path, index), document)
         return
     if isinstance(value, SecretStr):
         value = _masked(value.get_secret_value())
-    yield Value(_key(path), str(value) if isinstance(value, Path) else value, origin_in(path, document))
+    yield Value(_key(path), str(value) if isinstance(value, Path) else value, _origin(path, document))
 
 
-def origin_in(path: "Path_", document: "Document") -> str:
+def _origin(path: "Path_", document: "Document") -> str:
     for length in range(len(path), 0, -1):
         here = path[:length]
         if here in document.elsewhere:

@@ -12,6 +12,9 @@ from msgspec import Struct, field
 # A subject remembers this many events by an 8-byte mark each, enough for any sender's retries in flight.
 SEEN_MAX = 32
 
+# The step that tells of what was overdue already when it was imported.
+IMPORTED = "~imported"
+
 
 class Ack(Struct, array_like=True):
     """Somebody told has said "I'm on it"; until `expires_at` steps with `until: acknowledged` are held."""

@@ -12,7 +12,7 @@ from service.core.closing import close, note_move, rest
 from service.core.draft import Draft, Notice
 from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp
-from service.core.model import Moment, name_of, told_of
+from service.core.model import IMPORTED, Moment, name_of, told_of
 from service.core.policy import Recipients
 from service.core.reasons import Code
 from service.core.recipients import resolve
@@ -156,7 +156,7 @@ def mention_imported(draft: Draft, moment: Moment) -> None:
     text = "it was overdue already when it was imported; nobody was told of it before"
     for to in resolve(_IMPORT_IS_FOR, draft.state, draft.world.directory) if live else []:
         template = "missed" if to == draft.state.owner else "escalated"
-        notice = Notice(to, template, "~imported", moment, [text], live[0], urgency="low", until="done")
+        notice = Notice(to, template, IMPORTED, moment, [text], live[0], urgency="low", until="done")
         if draft.mention(notice):
             draft.because(Code.IMPORTED, f"{to} finds it in the next digest: {text}")
 

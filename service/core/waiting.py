@@ -12,7 +12,7 @@ from service.core import reader, unreached
 from service.core.effects import Owed, encode_effect
 from service.core.events import NotificationRequested
 from service.core.ids import subject_key
-from service.core.model import Inbox, Waiting
+from service.core.model import IMPORTED, Inbox, Waiting
 from service.core.reader import Later
 from service.core.reasons import Code
 from service.core.standing_in import hand_on, waits_for_return
@@ -20,7 +20,8 @@ from service.core.tray import Tray
 from service.core.unreached import title_of
 from service.core.view import iso
 
-# Of news so much is kept, and the rest is counted: nobody waits for an answer to it.
+# Of news so much is kept, and the rest is counted: nobody waits for an answer to it. Of an import as well, which may be
+# ten thousand: a digest names no more.
 NEWS_MAX = 20
 # All that somebody has to act on is kept, to be handed on or taken back; an inbox is one value in the store, though.
 KEPT_MAX = 300
@@ -50,9 +51,13 @@ def keep(tray: Tray, request: NotificationRequested, later: Later) -> None:
 
 
 def _is_full(inbox: Inbox, request: NotificationRequested) -> bool:
-    if request.until != "nothing" or len(inbox.waiting) < NEWS_MAX:
+    if not _is_news(request) or len(inbox.waiting) < NEWS_MAX:
         return len(inbox.waiting) >= KEPT_MAX
-    return sum(_decode(one.request).until == "nothing" for one in inbox.waiting) >= NEWS_MAX
+    return sum(_is_news(_decode(one.request)) for one in inbox.waiting) >= NEWS_MAX
+
+
+def _is_news(request: NotificationRequested) -> bool:
+    return request.until == "nothing" or request.step == IMPORTED
 
 
 def forget_older(tray: Tray, request: NotificationRequested) -> str:

@@ -10,7 +10,7 @@ from service.core.effects import Decision, Emit, decode_owed
 from service.core.envelope import admit, decode, encode_internal
 from service.core.events import NotificationRequested, Timer
 from service.core.ids import notify_key
-from service.core.model import Inbox, Preferences, decode_state, encode_state
+from service.core.model import IMPORTED, Inbox, Preferences, decode_state, encode_state
 from service.core.policy import PolicyBook
 from service.core.reasons import Code
 from service.core.waiting import KEPT_MAX, NEWS_MAX
@@ -64,6 +64,21 @@ def test_what_is_more_than_an_inbox_keeps_is_counted_and_stays_small() -> None:
     state = decode_state(encoded(decision))
     assert isinstance(state, Inbox)
     assert (state.waiting, state.more, decision.due_at) == ([], 0, None)
+
+
+def test_of_a_large_import_a_few_are_named_and_the_rest_is_counted() -> None:
+    stored = None
+    for number in range(500):
+        stored = ask(stored, number, step=IMPORTED)
+    assert stored is not None
+
+    [digest] = morning(stored).owed
+
+    assert (len(digest.parts), digest.extra) == (NEWS_MAX, {"more": 500 - NEWS_MAX})
+    assert {decode_owed(part).until for part in digest.parts} == {"done"}, (
+        "what is settled by then is left out"
+    )
+    assert len(stored) < 1_000 * NEWS_MAX
 
 
 def test_of_news_only_a_few_are_kept_and_never_in_the_place_of_what_is_asked() -> None:

@@ -22,6 +22,11 @@ ADDRESS = "127.0.0.1:8080"
 SECRET = "a-secret-of-the-tests-0123"
 
 
+ADDRESSES = {"SLACK_WINS_URL": "https://hooks.slack.com/services/T0/B0/x", "TEAMS_URL": "https://x.example/y"}
+# Files about systems that are not on this machine; `test_every_file_on_the_page_loads` reads them.
+ELSEWHERE = ("vendor: ", "# config/channels.yaml")
+
+
 # Four processes of Python start in it, one after the other, on a machine that may be busy.
 WITHIN_S = 90.0
 
@@ -31,8 +36,10 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks() -> list[Block]:
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(text: str = "") -> list[Block]:
+    """Of the page, or of `text`."""
+    text = text or PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [Block(kind, text) for kind, text in found]
 
 
@@ -46,17 +53,30 @@ def reader() -> Iterator[Shell]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_every_mapping_on_the_page_loads(reader: Shell) -> None:
+def test_every_file_on_the_page_loads(reader: Shell) -> None:
     files = [block.text for block in blocks() if block.kind == "yaml"]
     for text in files:
         path = reader.folder / text.splitlines()[0].removeprefix("# ")
         path.write_text(text, encoding="utf-8")
 
     secrets = dict.fromkeys(("CRM_SECRET", "HUBSPOT_CLIENT_SECRET", "PIPEDRIVE_PASSWORD"), SECRET)
-    settings = load(reader.config, secrets)
+    settings = load(reader.config, secrets | ADDRESSES)
 
     assert sorted(settings.integrations) == ["crm", "hubspot", "pipedrive"]
+    assert [channel.kind for _, channel in sorted(settings.channels.items())] == [
+        *("caught", "teams_webhook", "slack_webhook")
+    ]
     assert settings.warnings == []
+
+
+def test_what_the_readme_shows_of_it_is_on_the_page() -> None:
+    """So it is run as well, exactly as it is printed there."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme.partition("## Connect your CRM\n")[2].partition("\n## ")[0]
+
+    assert "docs/connect-your-crm.md" in section
+    shown, run = blocks(section), blocks()
+    assert [block for block in run if block in shown] == shown
 
 
 @pytest.mark.server
@@ -68,9 +88,9 @@ def test_the_page_is_true(reader: Shell) -> None:
     shell = Bash(reader)
     expected = ""
     try:
-        for block in blocks()[
-            :-2
-        ]:  # the files of two vendors; `test_every_mapping_on_the_page_loads` reads them
+        for block in blocks():
+            if any(name in block.text for name in ELSEWHERE):
+                continue
             if block.kind == "csv":
                 (reader.folder / "deals.csv").write_text(block.text, encoding="utf-8")
             elif block.kind == "yaml":
