@@ -11,7 +11,7 @@ from typing import NamedTuple
 from service.core.calendar import Calendar
 from service.core.model import Moment, Run
 from service.core.policy import MOMENTS_IN_WORDS, At, Firing
-from service.core.timeline import fires_at, held_up, nominal_at
+from service.core.timeline import counted_from, fires_at, held_up, nominal_at
 
 # More days off than a reader would check one by one are a number.
 NAMED_MAX = 8
@@ -27,6 +27,9 @@ class Worked(NamedTuple):
     held_up: timedelta
     is_after_grace: bool
     quiet_at: datetime | None = None  # a reminder's time that lies in quiet hours, and is moved before them
+    step_at: datetime | None = (
+        None  # of a round of hours: when its step begins, where that waits for an opening
+    )
 
 
 def work_out(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> Worked:
@@ -48,7 +51,10 @@ def work_out(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> Wo
         moment.not_before is not None and not firing.is_before and at >= moment.not_before > planned_at
     )
     quiet_at = counted_at if counted_at != planned_at else None
-    return Worked(at, planned_at, tuple(sorted(set(left_out))), is_moved, by, is_after_grace, quiet_at)
+    step_at = counted_from(firing, run, moment, calendar)
+    return Worked(
+        at, planned_at, tuple(sorted(set(left_out))), is_moved, by, is_after_grace, quiet_at, step_at
+    )
 
 
 def in_words(
@@ -82,6 +88,9 @@ def in_words(
     if worked.quiet_at:
         moved_to = when(worked.planned_at, calendar)
         said += f"; moved before the owner's quiet hours ({calendar.quiet}), which end too late: {moved_to}"
+    if worked.step_at and repeat:
+        begins = f"its step waits for work to begin, {when(worked.step_at, calendar)}"
+        return f"{said}; {begins}, and {firing.round} × {repeat.every.text} later it is {when(worked.at, calendar)}"
     if worked.is_after_grace:
         return f"{said}; not before the grace for a date moved into the past is over, {when(worked.at, calendar)}"
     if worked.at == worked.planned_at:

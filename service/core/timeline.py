@@ -40,15 +40,25 @@ def fires_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> da
     at = reckoned_at(firing, run, moment, calendar)
     if firing.is_before:
         return at
-    if firing.round and firing.step.repeat and firing.step.at.is_business and not firing.is_business:
-        # Rounds of so many hours come after their step, also where that waits for an opening.
-        step = firing._replace(round=0)
-        begins = fires_at(step, run, moment, calendar)
-        if begins > reckoned_at(step, run, moment, calendar) and begins != moment.not_before:
-            return calendar.shifted(firing.step.repeat.every, begins, firing.round)
+    if (begins := counted_from(firing, run, moment, calendar)) and firing.step.repeat:
+        return calendar.shifted(firing.step.repeat.every, begins, firing.round)
     if moment.not_before is not None and at < moment.not_before:
         return calendar.working(moment.not_before) if firing.is_business else moment.not_before
     return calendar.opening(at) if firing.is_business and held_up(firing, run) else at
+
+
+def counted_from(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> datetime | None:
+    """When the step of this round begins, where that waits for an opening: rounds of so many hours come after it. None
+    where the round is reckoned like its step."""
+    is_of_hours = (
+        firing.round and firing.step.repeat and firing.step.at.is_business and not firing.is_business
+    )
+    if firing.is_before or not is_of_hours:
+        return None
+    step = firing._replace(round=0)
+    begins = fires_at(step, run, moment, calendar)
+    is_late = begins > reckoned_at(step, run, moment, calendar) and begins != moment.not_before
+    return begins if is_late else None
 
 
 def reckoned_at(firing: Firing, run: Run, moment: Moment, calendar: Calendar) -> datetime:

@@ -32,7 +32,7 @@ from service.settings.policy_model import PolicyModel
 from service.settings.policy_rest import rest_of
 from service.settings.problems import ConfigError, Problem, Report, did_you_mean
 from service.settings.recipients import recipients
-from service.settings.service import ServiceSettings, is_open_door
+from service.settings.service import ServiceSettings, is_open_door, leads_elsewhere
 from service.settings.slack import SlackChannel
 from service.settings.yaml_reader import read
 
@@ -191,6 +191,13 @@ def _service(document: Document, env: Mapping[str, str], folder: Path) -> Servic
             f"without api_keys it listens on this machine only, not on {service.web.listen}",
             "add api_keys, or listen on 127.0.0.1",
         )
+    elif service and (other := leads_elsewhere(service.web)):
+        is_said = document.get(("web", "public_url")) is not None
+        document.warn(
+            ("web", "public_url" if is_said else "listen"),
+            f"links in messages begin with {service.web.public_url}, and it listens on {service.web.listen}",
+            f"set web.public_url to {other}, or to where people reach it",
+        )
     return service
 
 
@@ -278,9 +285,14 @@ def _policies(folder: _Folder, around: Surroundings | None) -> tuple[PolicyBook,
         live.append(compile_policy(kept, content_hash))
         pinned[content_hash] = kept
     if not names:
-        folder.report.warnings.append(
-            Problem(str(folder.path / "policies"), 0, 0, "no policy: nobody is told anything")
+        place, is_there = folder.path / "policies", (folder.path / "policies").is_dir()
+        said = "no policy" if is_there else "there is no such folder, so there is no policy"
+        hint = (
+            ""
+            if is_there
+            else "policies stand there, one a file; those that ship with the project are a start"
         )
+        folder.report.warnings.append(Problem(str(place), 0, 0, f"{said}: nobody is told anything", hint))
     return PolicyBook(tuple(live), {policy.hash: policy for policy in live}), pinned
 
 

@@ -127,6 +127,10 @@ def _person(table: Table, names: list[str], row: list[Cell], index: int) -> dict
 def _value(table: Table, path: Path_, name: str, text: str) -> object:
     annotation = PersonModel.model_fields[name].annotation
     if get_origin(annotation) is list:
+        if _SEPARATOR not in text and "," in text:
+            parts = _SEPARATOR.join(part.strip() for part in text.split(","))
+            table.spoil(path, f"in one cell several are separated by `{_SEPARATOR}`", f'write "{parts[:40]}"')
+            return []
         return [part.strip() for part in text.split(_SEPARATOR) if part.strip()]
     if annotation is bool:
         if text.casefold() not in _BOOLEANS:

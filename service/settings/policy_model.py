@@ -4,6 +4,8 @@ The language's reference is README ("Policies") and the JSON Schema made from th
 one file only; names of people, teams, channels and templates are checked in `policy_checks.py`.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, ValidationInfo, model_validator
@@ -22,6 +24,7 @@ MOMENTS: dict[str, tuple[MomentName, ...]] = {
     "checkin": ("due",),
 }
 _LATER_FAMILIES = ("goal",)
+_MODES = ("live", "shadow", "canary")
 
 
 def _family(value: object) -> object:
@@ -143,6 +146,30 @@ def _not_none(value: object) -> object:
     return {} if value is None else value
 
 
+def _mode(value: object) -> object:
+    """A mode is one word. Who writes the teams of a canary into it is shown where they belong."""
+    words = list(_texts_in(value))
+    mode = next((word for word in words if word in _MODES), "")
+    if not mode or value == mode:
+        return value
+    teams = [word for word in words if word not in ("teams", *_MODES)][:5]
+    beside = f" and, on a line of its own, `teams: [{', '.join(teams) or 'east'}]`"
+    hint = f"write `mode: {mode}`{beside if mode == 'canary' else ''}"
+    raise wrong(f"`mode` is one word of {', '.join(_MODES)}", hint)
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Every text in it, keys too; of one text its words."""
+    if isinstance(value, str):
+        yield from re.findall(r"[\w.-]+", value[:200])
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from (*_texts_in(key), *_texts_in(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_in(inner)
+
+
 class PolicyModel(Strict):
     """A policy: it must read like the sentence a sales manager would say."""
 
@@ -165,7 +192,7 @@ class PolicyModel(Strict):
     quiet: Literal["respect", "pass"] | None = Field(
         None, description="pass: its notices go out in their reader's quiet hours, too."
     )
-    mode: Literal["live", "shadow", "canary"] = Field(
+    mode: Annotated[Literal["live", "shadow", "canary"], BeforeValidator(_mode)] = Field(
         "live", description="shadow: decides and sends nothing. canary: so for all but its `teams`."
     )
     teams: list[Id] | None = Field(None, description="With `mode: canary`: the teams it is live for.")

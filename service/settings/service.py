@@ -119,6 +119,17 @@ class WebSettings(Strict):
         return int(self.listen.rpartition(":")[2])
 
 
+def leads_elsewhere(web: WebSettings) -> str:
+    """Where links should lead that now lead to another port of this machine, as when only `listen` was changed; ""
+    where they lead to us, or to an address that only its owner knows about."""
+    url = urlsplit(web.public_url)
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    if not is_loopback(url.hostname or "") or port == web.port or not web.port:
+        return ""
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    return f"{url.scheme}://{host}:{web.port}"
+
+
 class ApiKey(Strict):
     name: Id = Field(description="Who holds it; shown in the log.")
     key: Annotated[SecretStr, _long_enough(API_KEY_CHARS_MIN)] = Field(

@@ -21,6 +21,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
 from service.settings.document import Document, Path_
 from service.settings.problems import Mark, Report
@@ -95,6 +96,11 @@ class _Builder:
             next(events, None)  # a second document is refused when it begins
         except MarkedYAMLError as error:
             raise self._syntax(error) from error
+        except ReaderError as error:
+            before = text[: error.position]
+            mark = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+            said = f"is not YAML: a character that no text has (U+{error.character:04X})"
+            raise Refused(mark, said, "remove it; save the file as UTF-8") from error
         except (YAMLError, ValueError) as error:
             message = " ".join(str(error).split())[:200] or "is not YAML"
             raise Refused(Mark(), f"is not YAML: {message}") from error

@@ -5,7 +5,6 @@ files (scenario.py) nor the real clock.
 """
 
 import heapq
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -106,14 +105,14 @@ class PureRun:
 
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""
-        fired = Counter[str]()
+        fired = dict[str, int]()
         while (due := self.next_due) is not None and due <= until:
             self.now = max(self.now, due)
             subject = self._heap[0][1]
-            fired[subject] += 1
+            fired[subject] = fired.get(subject, 0) + 1
             if fired[subject] > TIMERS_MAX:
                 raise Endless(f"{subject} has fired {TIMERS_MAX} timers, and more are due")
-            self.fire_next()
+            self._fire(subject, due)
         self.now = max(self.now, until)
 
     def jump_to(self, until: datetime) -> None:
@@ -124,7 +123,9 @@ class PureRun:
         """Fire the earliest timer, now."""
         due = self.next_due
         assert due is not None, "nothing is due"
-        subject = self._heap[0][1]
+        return self._fire(self._heap[0][1], due)
+
+    def _fire(self, subject: str, due: datetime) -> Decision:
         return self._decide(subject, Timer(subject=subject, due_at=due, fired_at=self.now), "timer")
 
     def _decide(self, subject: str, given: Event | Timer, kind: str) -> Decision:

@@ -4,6 +4,9 @@ It is as untidy as real ones: deals go through a pipeline and slip to the end of
 holidays are the calendars' own, wins come in bursts, some promises are kept late or never, answers come in between, and
 a few events arrive twice, late, or in the wrong order. Every share is a constant of
 `seller.py`.
+
+Fifty people make some 25,000 events of it, and 66,000 decisions under the shipped policies (seed 7): what a real
+quarter has, and not padded. Half a million decisions are a quarter of some 380 people.
 """
 
 from collections.abc import Iterable, Mapping

@@ -336,3 +336,62 @@ def test_a_byte_that_is_not_utf8_is_named_with_its_line_and_column(config: Path)
     [problem] = errors(config)
 
     assert (problem.line, problem.column) == (2, 12)
+
+
+@pytest.mark.parametrize(("sign", "said"), [("\0", "U+0000"), ("\x07", "U+0007")])
+def test_a_character_that_no_text_has_is_named_with_its_line_and_column(
+    config: Path, sign: str, said: str
+) -> None:
+    (config / "policies" / "a.yaml").write_text(f"policy: p\ntitle: Größ{sign}e\n")
+
+    [problem] = errors(config)
+
+    assert (problem.line, problem.column) == (2, 12)
+    assert problem.message == f"is not YAML: a character that no text has ({said})"
+
+
+@pytest.mark.parametrize(
+    ("web", "place", "url"),
+    [
+        ('{listen: "127.0.0.1:9090"}', "web: {listen", "http://127.0.0.1:9090"),
+        ('{listen: "127.0.0.1:9090", public_url: "http://localhost:8080"}', "", "http://localhost:9090"),
+        ('{public_url: "http://[::1]"}', "", "http://[::1]:8080"),
+    ],
+)
+def test_links_that_lead_to_another_port_of_this_machine_are_warned_of(
+    config: Path, web: str, place: str, url: str
+) -> None:
+    (config / "followthrough.yaml").write_text(f"web: {web}\n")
+
+    [problem] = examine(config, {})[1].warnings
+
+    assert problem.hint.startswith(f"set web.public_url to {url}, ")
+    assert problem.column == (len(place) + 3 if place else web.index("public_url") + 18)
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        '{listen: "127.0.0.1:9090", public_url: "https://sales.example.com"}',
+        '{listen: "127.0.0.1:9090", public_url: "http://127.0.0.1:9090"}',
+        '{listen: "127.0.0.1:80", public_url: "http://localhost"}',
+        '{listen: "127.0.0.1:0"}',
+        "{}",
+    ],
+)
+def test_an_address_that_only_its_owner_knows_about_is_believed(config: Path, web: str) -> None:
+    (config / "followthrough.yaml").write_text(f"web: {web}\n")
+
+    assert examine(config, {})[1].warnings == []
+
+
+def test_a_missing_folder_of_policies_is_another_thing_than_an_empty_one(config: Path) -> None:
+    for policy in (config / "policies").iterdir():
+        policy.unlink()
+    [empty] = examine(config, {})[1].warnings
+    (config / "policies").rmdir()
+    [missing] = examine(config, {})[1].warnings
+
+    assert empty.message == "no policy: nobody is told anything"
+    assert missing.message == "there is no such folder, so there is no policy: nobody is told anything"
+    assert missing.hint.startswith("policies stand there, one a file")

@@ -123,6 +123,21 @@ def test_a_later_round_says_how_often_it_was_repeated_and_what_held_it_up() -> N
     )
 
 
+def test_a_round_of_hours_whose_step_waits_for_an_opening_says_that_it_is_counted_from_there() -> None:
+    step = Step("s", durations.at("4 business hours after"), Recipients(("owner",)))
+    step = msgspec.structs.replace(step, repeat=Repeat(durations.duration("4 hours"), 2))
+    firing, moment = Firing(2, step, 2, False), Moment(datetime(2026, 4, 27, 8, tzinfo=UTC))
+    worked = work_out(firing, Run("h", held=timedelta(hours=3)), moment, WORKING)
+
+    said = in_words(worked, firing, "due", datetime(2026, 4, 27, 8, tzinfo=UTC), WORKING, {})
+
+    assert said == (
+        "4 business hours after the deadline, Mon 2026-04-27 10:00 Europe/Berlin, and 2 × 4 hours later "
+        "= Mon 2026-04-27 22:00; its step waits for work to begin, Tue 2026-04-28 09:00, and 2 × 4 hours later "
+        "it is Tue 2026-04-28 17:00"
+    )
+
+
 def test_a_date_moved_into_the_past_says_its_grace() -> None:
     moment = Moment(
         datetime(2026, 4, 29, 8, tzinfo=UTC), not_before=datetime(2026, 4, 29, 12, 15, tzinfo=UTC)

@@ -99,3 +99,10 @@ async def test_nothing_moves_for_who_asks_for_less_motion(paths: dict[str, str],
     await page.evaluate("document.querySelector('#rows li').classList.add('new')")
 
     assert await page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_policy_leads_back_to_all_of_them_on_every_screen(open_page: OpenPage, width: int) -> None:
+    page = await open_page("/policies/deadline-follow-through", width, 720)
+
+    assert await page.get_by_role("link", name="All policies").is_visible()

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 from fastapi import FastAPI
 
@@ -225,3 +226,14 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     finally:
         server.stop()
         await running
+
+
+async def get(web: aiohttp.ClientSession, path: str, **more: str) -> tuple[int, str]:
+    async with web.get(path, **more) as response:
+        return response.status, await response.text()
+
+
+async def post(web: aiohttp.ClientSession, token: str, **form: str) -> tuple[int, str]:
+    """A click on a button of the answer page."""
+    async with web.post(f"/a/{token}", data=form) as response:
+        return response.status, await response.text()

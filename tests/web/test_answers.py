@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import aiohttp
@@ -11,7 +10,7 @@ import pytest
 from service.core.calendar import wall
 from service.web import answering, answers
 from service.web.buckets import Buckets
-from tests.web.pages_world import KEY, PagesWorld, nth_cycle, serving
+from tests.web.pages_world import KEY, PagesWorld, get, nth_cycle, post, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -21,23 +20,6 @@ async def world() -> PagesWorld:
     world = PagesWorld()
     await world.promise()
     return world
-
-
-@pytest.fixture
-async def web(world: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[aiohttp.ClientSession]:
-    monkeypatch.setattr(answers, "_buckets", Buckets(capacity=150, per_s=2))
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
-
-
-async def get(web: aiohttp.ClientSession, path: str, **more: str) -> tuple[int, str]:
-    async with web.get(path, **more) as response:
-        return response.status, await response.text()
-
-
-async def post(web: aiohttp.ClientSession, token: str, **form: str) -> tuple[int, str]:
-    async with web.post(f"/a/{token}", data=form) as response:
-        return response.status, await response.text()
 
 
 # -- looking --------------------------------------------------------------------------------------------------------

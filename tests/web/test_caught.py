@@ -2,32 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import aiohttp
 import pytest
 
-from tests.web.pages_world import PagesWorld, serving
+from tests.web.pages_world import get
 
 FIELDS = ["at", "to", "channel", "template", "policy", "step", "subject", "reason", "key", "title", "text"]
 FIELDS += ["html", "links"]
-
-
-@pytest.fixture
-def world() -> PagesWorld:
-    return PagesWorld()
-
-
-@pytest.fixture
-async def web(world: PagesWorld) -> AsyncIterator[aiohttp.ClientSession]:
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
-
-
-async def get(web: aiohttp.ClientSession, path: str) -> tuple[int, str]:
-    async with web.get(path) as response:
-        return response.status, await response.text()
 
 
 async def test_programs_get_exactly_the_fields_of_the_contract_oldest_first(world, web):

@@ -1,20 +1,15 @@
 """The page behind a message about a check-in: a form of a few lines, or one press to excuse it this time."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import msgspec
 import pytest
 
 from service.cadences import announce
 from service.core.model import CheckIn, Commitment
 from service.messages.actions import names
-from service.web import answers
-from service.web.buckets import Buckets
 from service.web.checkin_words import TEXT_CHARS_MAX
-from tests.web.pages_world import PagesWorld, owed, serving
-from tests.web.test_answers import get, post
+from tests.web.pages_world import PagesWorld, get, owed, post
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -30,13 +25,6 @@ async def world() -> PagesWorld:
     await announce(world.settings.series, world.store, world.broker, world.deps.clock)
     await world.pass_time(FRIDAY - world.at)
     return world
-
-
-@pytest.fixture
-async def web(world: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[aiohttp.ClientSession]:
-    monkeypatch.setattr(answers, "_buckets", Buckets(capacity=150, per_s=2))
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
 
 
 async def series(world: PagesWorld) -> tuple[Commitment, CheckIn]:

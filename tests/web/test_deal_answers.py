@@ -1,17 +1,12 @@
 """The page behind a message about a deal: it speaks of one of its dates, and its answers are about that one."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import aiohttp
 import msgspec
 import pytest
 
 from service.messages.actions import names
-from service.web import answers
-from service.web.buckets import Buckets
-from tests.web.pages_world import PagesWorld, nth_cycle, owed, serving
-from tests.web.test_answers import get, post
+from tests.web.pages_world import PagesWorld, get, nth_cycle, owed, post
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -30,13 +25,6 @@ async def world() -> PagesWorld:
         next_step_at=(world.at + day).isoformat(),
     )
     return world
-
-
-@pytest.fixture
-async def web(world: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[aiohttp.ClientSession]:
-    monkeypatch.setattr(answers, "_buckets", Buckets(capacity=150, per_s=2))
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
 
 
 def link(world: PagesWorld, moment: str, template: str = "reminder") -> str:

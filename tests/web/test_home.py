@@ -3,24 +3,10 @@
 import html
 import re
 import shlex
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-
-from tests.web.pages_world import PagesWorld, serving
-
-
-@pytest.fixture
-def world() -> PagesWorld:
-    return PagesWorld()
-
-
-@pytest.fixture
-async def web(world: PagesWorld) -> AsyncIterator[aiohttp.ClientSession]:
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
 
 
 async def text_of(web: aiohttp.ClientSession, path: str) -> str:

@@ -4,7 +4,6 @@ import dataclasses
 import html
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -12,18 +11,7 @@ import pytest
 from service.core.policy import PolicyBook
 from service.settings.policies import compile_policy, pin
 from service.settings.policy_model import PolicyModel
-from tests.web.pages_world import PagesWorld, serving
-
-
-@pytest.fixture
-def world() -> PagesWorld:
-    return PagesWorld()
-
-
-@pytest.fixture
-async def web(world: PagesWorld) -> AsyncIterator[aiohttp.ClientSession]:
-    async with serving(world.app()) as url, aiohttp.ClientSession(url) as client:
-        yield client
+from tests.web.pages_world import PagesWorld
 
 
 async def read(web: aiohttp.ClientSession, path: str) -> str:
