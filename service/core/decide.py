@@ -16,9 +16,9 @@ from service.core.effects import Dead, Decision
 from service.core.events import Event, Timer
 from service.core.ladder import fire_due
 from service.core.merge import remember
-from service.core.model import Commitment, Inbox, decode_state
+from service.core.model import Commitment, Inbox, People, State, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, checkins, deadlines, deals, delegates
+from service.core.rules import answers, checkins, deadlines, deals, delegates, people
 from service.core.rules import inbox as inboxes
 from service.core.series import on_time
 
@@ -47,10 +47,12 @@ def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision
     if isinstance(given, Timer):
         return _on_timer(state, given, world)
     family = given.subject.partition("/")[0]
-    if family == "inbox" and not isinstance(state, Commitment):
+    if family == "inbox" and not isinstance(state, Commitment | People):
         return inboxes.decide_inbox(given.subject, state, given, world)
+    if family == people.FAMILY and not isinstance(state, Commitment | Inbox):
+        return people.decide_people(state or People(), given, world)
     rule = RULES.get(given.type)
-    if rule is None or given.data is None or family not in _FAMILIES or isinstance(state, Inbox):
+    if rule is None or given.data is None or family not in _FAMILIES or isinstance(state, Inbox | People):
         due_at = None if not isinstance(state, Commitment) else _unchanged(state, given, world).due_at
         return Decision(state, due_at, reasons=(Reason(Code.UNMATCHED, f"no rule for {given.type} yet"),))
     return _on_event(state or Commitment(), given, rule, world)
@@ -78,12 +80,12 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
     return draft.finish()
 
 
-def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> Decision:
+def _on_timer(state: State | None, timer: Timer, world: World) -> Decision:
     """What time brings: removal at the very end; the next period of a series; a note about a move; then every run's
     due steps, in order."""
     if isinstance(state, Inbox):
         return inboxes.on_timer(state, timer, world)
-    if state is None:
+    if state is None or isinstance(state, People):
         return Decision(state, None, reasons=(Reason(Code.NOT_DUE, "nothing is due here"),))
     draft = Draft(timer.subject, state, world, timer.fired_at)
     if state.remove_at is not None:

@@ -192,6 +192,32 @@ class PersonBack(Data, frozen=True, kw_only=True):
     person: Id
 
 
+class PersonChanged(Data, frozen=True, kw_only=True):
+    """What an HR system says about somebody; what is not named stays, null is again as directory.yaml says."""
+
+    person: Id
+    name: Line | UnsetType | None = UNSET
+    email: Line | UnsetType | None = UNSET
+    manager: Id | UnsetType | None = UNSET  # `none`: nobody is above them
+    mentor: Id | UnsetType | None = UNSET  # `none`: nobody
+    teams: Annotated[list[Id], Meta(max_length=50)] | UnsetType | None = UNSET
+    roles: Annotated[list[Id], Meta(max_length=50)] | UnsetType | None = UNSET
+    time_zone: Line | UnsetType | None = UNSET
+    calendar: Line | UnsetType | None = UNSET
+
+
+class PersonJoined(PersonChanged, frozen=True, kw_only=True):
+    """Somebody works here from now on: new, or back."""
+
+    name: Line
+
+
+class PersonLeft(Data, frozen=True, kw_only=True):
+    """Somebody is told nothing from now on; the history has them still."""
+
+    person: Id
+
+
 class PreferencesChanged(Data, frozen=True, kw_only=True):
     """How somebody wants to be told; what is not named stays, null is again as the directory says."""
 
@@ -285,6 +311,7 @@ class EventType(NamedTuple):
     family: str
     data: type[Data] | None
     id_field: str
+    only: str = ""  # the bare id of the one subject that takes all events of the type
 
 
 def _deadline(data: type[Data]) -> EventType:
@@ -304,6 +331,11 @@ _ANSWER = EventType("", "", Answer, "subject_id")  # the topic follows the subje
 
 def _inbox(data: type[Data], id_field: str) -> EventType:
     return EventType("inbox", "inbox", data, id_field)
+
+
+def _people(data: type[Data]) -> EventType:
+    """One subject for everybody: who is above whom can only be judged as a whole."""
+    return EventType("inbox", "people", data, "person", only="all")
 
 
 EVENTS: dict[str, EventType] = {
@@ -332,6 +364,9 @@ EVENTS: dict[str, EventType] = {
     "person.away": _inbox(PersonAway, "person"),
     "person.back": _inbox(PersonBack, "person"),
     "preferences.changed": _inbox(PreferencesChanged, "person"),
+    "person.joined": _people(PersonJoined),
+    "person.changed": _people(PersonChanged),
+    "person.left": _people(PersonLeft),
     "notification.requested": _inbox(NotificationRequested, "to"),
     "notification.delegated": EventType("", "", NotificationDelegated, "to"),
     "notification.unreachable": EventType("", "", NotificationUnreachable, "to"),
@@ -359,6 +394,7 @@ TOPIC_OF_FAMILY = {
     "kudos": "recognition",
     "reward": "recognition",
     "inbox": "inbox",
+    "people": "inbox",
     "person": "inbox",
     "preferences": "inbox",
 }

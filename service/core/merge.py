@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from service.core.ids import event_mark
-from service.core.model import SEEN_MAX, Commitment, Deal, Inbox
+from service.core.model import SEEN_MAX, Commitment, Deal, Inbox, People
 
 _MARK = 8
 
 
-def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
+def remember(state: Commitment | Inbox | People, source: str, event_id: str) -> bool:
     """Remember the event; False when this subject has seen it already."""
     mark = event_mark(source, event_id)
     known = state.seen

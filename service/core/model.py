@@ -224,7 +224,21 @@ class Inbox(Struct, array_like=True, tag="i1"):
     preferred: dict[str, datetime] = field(default_factory=dict)  # preference -> source time
 
 
-State = Commitment | Inbox
+class Word(Struct, array_like=True, frozen=True):
+    """What an event has said of one field of a person; None: as directory.yaml says."""
+
+    value: str | list[str] | bool | None
+    at: datetime
+
+
+class People(Struct, array_like=True, tag="p1"):
+    """What events have said of people, field by field; it counts before directory.yaml (core/people.py)."""
+
+    seen: bytes = b""
+    said: dict[str, dict[str, Word]] = field(default_factory=dict)  # person -> field -> the newest word
+
+
+State = Commitment | Inbox | People
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)

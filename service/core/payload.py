@@ -25,7 +25,7 @@ _ID_CHARS_MAX = 200  # events.Id; a shorter text that must not be empty is an id
 _DATES = (("due_at", "due_on"), ("close_at", "close_on"))  # one moment each, said in one of two ways
 # Fields that name a person. Inside, `channel:email:x@y.example` is a recipient, too; only a policy may name such a one,
 # else whoever sends events could have us write to strangers.
-PEOPLE = ("owner", "by", "person", "helper", "helpers", "delegate")
+PEOPLE = ("owner", "by", "person", "helper", "helpers", "delegate", "manager", "mentor")
 _NO_PERSON = "channel:"
 # Types whose whole point is a date: one of the two must be there, if only as null (no date any more).
 _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommitted"})

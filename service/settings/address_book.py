@@ -19,7 +19,7 @@ class AddressBook:
     readers: Mapping[str, Reader] = field(default_factory=dict)
     team_names: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
-    _ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)  # by address, in small letters
 
     def reader(self, who: str) -> Reader:
         """The record of a person, or of a channel (`channel:wins`), which has only a name."""
@@ -27,7 +27,7 @@ class AddressBook:
 
     def id_of_email(self, email: str) -> str | None:
         """The id of whoever has this address, in whatever case it is written."""
-        return self._ids.get(email.strip().casefold())
+        return self.ids.get(email.strip().casefold())
 
     def name(self, who: str) -> str:
         """A person's or a team's name; for anything else the id itself."""

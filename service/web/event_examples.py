@@ -56,6 +56,17 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "delegate": "leo",
     },
     "person.back": {"person": "ana"},
+    "person.joined": {
+        "person": "noa",
+        "name": "Noa Levi",
+        "email": "noa@example.com",
+        "manager": "dana",
+        "teams": ["east"],
+        "roles": ["rep"],
+        "time_zone": "Europe/Madrid",
+    },
+    "person.changed": {"person": "ana", "manager": "omar", "mentor": None, "teams": ["east", "west"]},
+    "person.left": {"person": "kim"},
     "preferences.changed": {
         "person": "ana",
         "quiet": "20:00-08:00",
