@@ -7,6 +7,8 @@ same event replaces what is built in here.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from service.core.draft import Draft, Notice
 from service.core.ids import split_subject
 from service.core.ladder import begin, policy_of
@@ -39,14 +41,29 @@ def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None
     state = draft.state
     state.status, state.closed_at = status, at
     state.remove_at = draft.now + KEPT_CLOSED_FOR
+    if status == "no_date":
+        for moment in state.moments.values():
+            _note_removal(draft, moment, old, by)
+        return
     replaced = react_all(draft)
     for moment in state.moments.values():
         moment.note = None
         # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
         retracted = moment.escalated and bool(on_time(state, moment))
         if moment.escalated:
-            _tell_end(draft, moment, status, by, retracted, old, set() if retracted else replaced)
+            _tell_end(draft, moment, status, by, retracted, None, set() if retracted else replaced)
         moment.runs = []
+
+
+def _note_removal(draft: Draft, moment: Moment, old: datetime | None, by: str) -> None:
+    """A date taken away is told like one that moved, a minute after the first move: it may be given another at once.
+    Its runs are kept so long, for their reactions; without a date none of their steps is due."""
+    known = moment.note
+    if moment.escalated or _reacts_to_moves(draft, moment):
+        moment.note = None if known is None else replace(known, earlier=False)
+        note_move(draft, moment, old, False, by, _reason(draft))
+    else:
+        moment.note, moment.runs = None, []
 
 
 def finish(draft: Draft, moment: Moment, how: str, by: str = "", *, retracted: bool = False) -> None:
@@ -90,7 +107,7 @@ def _tell_end(
     text = "it was met in time after all" if retracted else _ENDS.get(status, f"it is closed: {status}")
     kind = "retraction" if retracted else "notice"
     template, extra = "resolved", dict[str, object](by=by, how=status, reason=_reason(draft))
-    if status == "no_date":  # it is not done: its date was taken away
+    if status == "no_date":  # it is not done: the date of a deal was taken away
         template, extra = "replanned", {"from": iso(old), "to": None, "by": by, "reason": _reason(draft)}
     if draft.state.deal and name_of(draft.state, moment) == "next_step":
         extra["next_step"] = draft.state.deal.next_step  # as it was called until now
@@ -152,10 +169,9 @@ def note_move(
 ) -> None:
     """Remember to tell about the move, once, from the first date of the flurry to the last."""
     known = moment.note
-    reacts = any(r.on in MOVED.values() for run in moment.runs for r in policy_of(draft, run).reactions)
     if not moment.escalated:
         forget_misses(draft, moment, draft.now)
-    if not (earlier or moment.escalated or known or reacts):
+    if not (earlier or moment.escalated or known or _reacts_to_moves(draft, moment)):
         return
     if draft.event and draft.event.is_import and not (moment.escalated or known):
         draft.because(Code.IMPORTED, "nobody is told of the move: an imported event is history")
@@ -172,6 +188,10 @@ def note_move(
     draft.because(
         Code.RESCHEDULED, "the move is told a minute after the first one, so that many are one message"
     )
+
+
+def _reacts_to_moves(draft: Draft, moment: Moment) -> bool:
+    return any(r.on in MOVED.values() for run in moment.runs for r in policy_of(draft, run).reactions)
 
 
 def tell_move(draft: Draft, moment: Moment) -> None:
@@ -202,6 +222,9 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     if not react(draft, moment, MOVED[family], note.cause, extra):
         _tell_move(draft, moment, note, extra)
     draft.said = None
+    if moment.at is None:  # whoever knows of the miss hears of the next date, too
+        moment.runs = []
+        return
     forget_misses(draft, moment, note.at - NOTE_AFTER)
 
 
@@ -221,6 +244,9 @@ def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str,
     recipients = everyone or [draft.state.owner]
     code = Code.REPLANNED if note.escalated else Code.MOVED_EARLIER
     text = "re-planned to another date" if note.escalated else "moved earlier, past a reminder"
+    if moment.at is None:
+        recipients = [to for to in everyone if to != note.by]
+        code, text = Code.CLOSURE, _ENDS["no_date"]
     for to in recipients:
         draft.tell(Notice(to, "replanned", "~moved", moment, [text], cause=note.cause, extra=extra))
         draft.because(code, f"{to} is told: {text}")

@@ -91,17 +91,24 @@ def _on_timer(state: State | None, timer: Timer, world: World) -> Decision:
     if state.remove_at is not None:
         if state.remove_at <= draft.now:
             return _removed(draft)
-        draft.because(Code.NOT_DUE, "its removal is not due yet")
+        _tell_moves(draft)
+        if not draft.reasons:
+            draft.because(Code.NOT_DUE, "its removal is not due yet")
         return draft.finish()
     on_time(draft)
+    _tell_moves(draft)
     for moment in state.moments.values():
-        if moment.note and moment.note.at <= draft.now:
-            tell_move(draft, moment)
         for run in list(moment.runs) if moment.at else ():
             fire_due(draft, moment, run)
     if not draft.reasons:
         draft.because(Code.NOT_DUE, "nothing is due yet")
     return draft.finish()
+
+
+def _tell_moves(draft: Draft) -> None:
+    for moment in draft.state.moments.values():
+        if moment.note and moment.note.at <= draft.now:
+            tell_move(draft, moment)
 
 
 def _removed(draft: Draft) -> Decision:
