@@ -33,11 +33,17 @@ _ENDS = {
 NOTE_AFTER = timedelta(minutes=1)
 
 # What a policy calls a date that has moved. Of a deal it is no event of its own: `deal.updated` says more than that.
-MOVED = {"deadline": "deadline.moved", "deal": "deal.moved"}
+MOVED = {"deadline": "deadline.moved", "deal": "deal.moved", "goal": "goal.moved"}
+# What comes of a goal's number, and is no event of its own either.
+MILESTONE, REACHED = "goal.milestone", "goal.reached"
+_ID = {"deadline": "commitment_id", "deal": "deal_id", "goal": "goal_id"}
 
 
-def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None) -> None:
-    """End it as `status`: reactions, the end of the story for everyone told, then no timer but the removal."""
+def close(
+    draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None, on: str = ""
+) -> None:
+    """End it as `status`: reactions (to the event, or to `on`), the end of the story for everyone told, then no timer
+    but the removal."""
     state = draft.state
     state.status, state.closed_at = status, at
     state.remove_at = draft.now + KEPT_CLOSED_FOR
@@ -45,14 +51,17 @@ def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None
         for moment in state.moments.values():
             _note_removal(draft, moment, old, by)
         return
-    replaced = react_all(draft)
+    replaced = react_all(draft, on)
     for moment in state.moments.values():
         moment.note = None
         # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
         retracted = moment.escalated and bool(on_time(state, moment))
         if moment.escalated:
             _tell_end(draft, moment, status, by, retracted, None, set() if retracted else replaced)
-        moment.runs = []
+        if state.goal and status == "met":  # its number goes on, and its policies hear of it
+            state.remove_at = max(draft.now, moment.at or draft.now) + KEPT_CLOSED_FOR
+        else:
+            moment.runs = []
 
 
 def _note_removal(draft: Draft, moment: Moment, old: datetime | None, by: str) -> None:
@@ -207,7 +216,7 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     draft.said = {
         "type": MOVED[family],
         "data": {
-            "deal_id" if family == "deal" else "commitment_id": bare,
+            _ID[family]: bare,
             f"{name_of(draft.state, moment)}_at": iso(moment.at),
             "by": note.by,
             "reason": note.reason,

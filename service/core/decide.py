@@ -18,7 +18,7 @@ from service.core.ladder import fire_due
 from service.core.merge import remember
 from service.core.model import Commitment, Inbox, People, State, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, checkins, deadlines, deals, delegates, people
+from service.core.rules import answers, checkins, deadlines, deals, delegates, goals, people
 from service.core.rules import inbox as inboxes
 from service.core.series import on_time
 
@@ -31,6 +31,7 @@ CLOCK_AHEAD_SAID = timedelta(minutes=1)
 RULES: dict[str, Callable[[Draft, Any], None]] = {
     **deadlines.RULES,
     **deals.RULES,
+    **goals.RULES,
     **checkins.RULES,
     **answers.RULES,
     **delegates.RULES,
@@ -38,7 +39,7 @@ RULES: dict[str, Callable[[Draft, Any], None]] = {
 }
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.
-_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY, checkins.FAMILY})
+_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY, goals.FAMILY, checkins.FAMILY})
 
 
 def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision:

@@ -22,6 +22,7 @@ Period = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]  # an ISO week
 Quiet = Annotated[str, Meta(pattern="^(none|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$")]
 ChannelName = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,60}$")]  # no address: only a policy may name one
 Percent = Annotated[int, Meta(ge=0, le=100)]
+Milestone = Annotated[int, Meta(ge=1, le=1000)]
 Confidence = Annotated[int, Meta(ge=1, le=5)]
 
 
@@ -119,6 +120,39 @@ class DealClosed(Data, frozen=True, kw_only=True):
     currency: Currency | UnsetType = UNSET
     at: datetime | UnsetType = UNSET
     helpers: Annotated[list[Id], Meta(max_length=50)] | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
+class GoalSet(Data, frozen=True, kw_only=True):
+    """A number to reach by the end of a period; its owner is a person, or a team."""
+
+    goal_id: Id
+    title: Line
+    owner: Id
+    metric: Line
+    target: Money
+    period_start: date
+    period_end: date
+    team: Id | UnsetType = UNSET
+    unit: Line | UnsetType = UNSET
+    milestones: Annotated[list[Milestone], Meta(max_length=20)] | UnsetType = UNSET  # in % of the target
+    why: Text | UnsetType = UNSET
+    url: Text | UnsetType = UNSET
+
+
+class GoalProgress(Data, frozen=True, kw_only=True):
+    """The number as it stands now, not what was added."""
+
+    goal_id: Id
+    value: Money
+    by: Id | UnsetType = UNSET
+    note: Text | UnsetType = UNSET
+
+
+class GoalClosed(Data, frozen=True, kw_only=True):
+    goal_id: Id
+    at: datetime | UnsetType = UNSET
+    by: Id | UnsetType = UNSET
     reason: Text | UnsetType = UNSET
 
 
@@ -333,6 +367,10 @@ def _inbox(data: type[Data], id_field: str) -> EventType:
     return EventType("inbox", "inbox", data, id_field)
 
 
+def _goal(data: type[Data]) -> EventType:
+    return EventType("goals", "goal", data, "goal_id")
+
+
 def _people(data: type[Data]) -> EventType:
     """One subject for everybody: who is above whom can only be judged as a whole."""
     return EventType("inbox", "people", data, "person", only="all")
@@ -352,6 +390,9 @@ EVENTS: dict[str, EventType] = {
     "deal.won": _deal(DealClosed),
     "deal.lost": _deal(DealClosed),
     "deal.reopened": _deal(DealClosed),
+    "goal.set": _goal(GoalSet),
+    "goal.progress": _goal(GoalProgress),
+    "goal.closed": _goal(GoalClosed),
     "checkin.submitted": _checkin(CheckinSubmitted),
     "checkin.excused": _checkin(CheckinExcused),
     "checkin.scheduled": _checkin(CheckinScheduled),

@@ -87,6 +87,19 @@ class Deal(Struct, array_like=True):
     helpers: list[str] = field(default_factory=list)
 
 
+class Goal(Struct, array_like=True):
+    """What only a goal has. Numbers are decimal text, never floats."""
+
+    metric: str = ""
+    target: str = ""
+    unit: str = ""
+    value: str = ""
+    starts_on: str = ""  # ISO date
+    why: str = ""
+    milestones: list[int] = field(default_factory=list)  # in % of the target; none: the usual ones
+    reached: list[int] = field(default_factory=list)  # each is told once, for ever
+
+
 class Rhythm(Struct, array_like=True, frozen=True):
     """When a cadence asks, and until when it waits (periods.py). Days count from Monday, 0; clocks are `HH:MM`."""
 
@@ -166,6 +179,7 @@ class Commitment(Struct, array_like=True, tag="c1"):
     flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
     deal: Deal | None = None
     checkin: CheckIn | None = None
+    goal: Goal | None = None
 
 
 class Unreached(Struct, array_like=True):

@@ -201,6 +201,8 @@ _REQUIRED = re.compile(r"Object missing required field `(?P<name>.*)`")
 _LENGTH = re.compile(r"Expected `(?:str|array|object)` of length (?P<op>[<>]=) (?P<limit>\d+)")
 _PATTERNS = {
     "amount": ("money is decimal text", '"1200.50"'),
+    "target": ("a target is decimal text", '"250000"'),
+    "value": ("a number is decimal text", '"42.5"'),
     "period": ("a period is an ISO week", '"2026-W47"'),
     "quiet": ("quiet hours are two times of day", '"20:00-08:00", or "none"'),
     "channels": ("a channel is an entry of channels.yaml", '"email"'),

@@ -6,7 +6,7 @@ Also what one policy alone can get wrong but its shape does not show: ids, firin
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from service.core.closing import MOVED
+from service.core.closing import MILESTONE, MOVED, REACHED
 from service.core.directory import Directory
 from service.core.events import EVENTS, INTERNAL
 from service.core.policy import FIRINGS_MAX
@@ -97,7 +97,8 @@ def _check_step(document: Document, path: Path_, step: StepModel, family: str, a
 def events_of(family: str) -> list[str]:
     """What a policy of this family may react to: its events, people's answers, and a date that has moved."""
     known = [name for name in EVENTS if name not in INTERNAL and _family(name) in (family, "commitment")]
-    return sorted({*known, *([MOVED[family]] if family in MOVED else [])})
+    more = [MOVED[family]] if family in MOVED else []
+    return sorted({*known, *more, *([MILESTONE, REACHED] if family == "goal" else [])})
 
 
 def _family(event_type: str) -> str:
