@@ -1,5 +1,4 @@
-"""`followthrough people`: who works here: teams, the managers above, zones, channels; as the files have it, and as events
-have said since."""
+"""`followthrough people`: who works here, as the files have it, and as events have said since."""
 
 from typing import TYPE_CHECKING
 

@@ -14,7 +14,7 @@ from service.core.ids import split_subject
 from service.core.ladder import begin, policy_of
 from service.core.model import Moment, PendingNote, name_of, told_of
 from service.core.reasons import Code
-from service.core.recipients import resolve
+from service.core.recipients import EVENT_FROM, resolve
 from service.core.view import iso, on_time
 
 # A closed subject stays readable for this long, then its last timer removes it (design: nothing grows for ever).
@@ -151,7 +151,10 @@ def react(
             if not draft.holds(reaction.when, False, moment, policy, what):
                 continue
             extra = extra or {"reason": _reason(draft)}
-            for to in resolve(reaction.notify, draft.state, draft.world.directory):
+            by = _caused_by(draft)
+            if not by and EVENT_FROM in reaction.notify.names:
+                draft.because(Code.NOBODY, f"{what}: nobody says who caused {event}")
+            for to in resolve(reaction.notify, draft.state, draft.world.directory, by):
                 reason = f"{what}: {event}"
                 goes_out = draft.tell(
                     Notice(
@@ -171,6 +174,15 @@ def react(
                     draft.because(Code.REACTION, f"{to} is told by {reason}")
                     reacted.add(policy.name)
     return reacted
+
+
+def _caused_by(draft: Draft) -> str:
+    """Who has done what is reacted to; "" where the event does not say. A report is its person's."""
+    data = draft.said["data"] if draft.said else draft.event.data if draft.event else None
+    if isinstance(data, dict):
+        return str(data.get("by", ""))
+    by = getattr(data, "by", getattr(data, "person", ""))
+    return by if isinstance(by, str) else ""
 
 
 def note_move(
@@ -250,11 +262,11 @@ def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str,
         draft.because(Code.UNCHANGED, "the date moved; nobody was waiting to hear of it")
         return
     everyone = [told.to for told in told_of(draft.state, moment) if told.after] if note.escalated else []
-    recipients = everyone or [draft.state.owner]
+    # Whoever moved it needs no word of that; that a reminder was jumped over is news to the owner all the same.
+    recipients = [to for to in everyone if to != note.by] if everyone else [draft.state.owner]
     code = Code.REPLANNED if note.escalated else Code.MOVED_EARLIER
     text = "re-planned to another date" if note.escalated else "moved earlier, past a reminder"
     if moment.at is None:
-        recipients = [to for to in everyone if to != note.by]
         code, text = Code.CLOSURE, _ENDS["no_date"]
     for to in recipients:
         draft.tell(Notice(to, "replanned", "~moved", moment, [text], cause=note.cause, extra=extra))

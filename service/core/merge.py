@@ -40,7 +40,9 @@ def stamp(state: Commitment, field: str, at: datetime) -> None:
         state.times[field] = at
 
 
-def take(state: Commitment, values: dict[str, object], at: datetime, of: Deal | Goal | None = None) -> set[str]:
+def take(
+    state: Commitment, values: dict[str, object], at: datetime, of: Deal | Goal | None = None
+) -> set[str]:
     """Set the fields of `state`, or of a part of it, whose value is newer; returns the names that changed."""
     changed, target = set(), of or state
     for field, value in values.items():

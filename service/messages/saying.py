@@ -102,6 +102,7 @@ _WHO = {
     "team.members": "everybody in the team",
     "everyone_told": "everyone who knows of it",
     "helpers": "whoever helped",
+    "event.from": "whoever did it",
 }
 _NUMBERS = (
     "no",

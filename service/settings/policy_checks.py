@@ -10,6 +10,7 @@ from service.core.closing import MILESTONE, MOVED, REACHED
 from service.core.directory import Directory
 from service.core.events import EVENTS, INTERNAL
 from service.core.policy import FIRINGS_MAX
+from service.core.recipients import EVENT_FROM
 from service.settings import durations
 from service.settings.document import Document, Path_
 from service.settings.expressions import ExpressionError, compile_condition
@@ -81,6 +82,9 @@ def _check_canary(document: Document, model: PolicyModel, around: Surroundings) 
 
 def _check_step(document: Document, path: Path_, step: StepModel, family: str, around: Surroundings) -> None:
     names = _check_recipients(document, path, step.notify, family, around)
+    if EVENT_FROM in names:
+        place = _place(document, (*path, "notify"), EVENT_FROM)
+        document.error(place, "a step is about time: nobody has caused it", "tell `event.from` in a reaction")
     _template(document, path, step.template, around)
     _condition(document, (*path, "skip_if"), step.skip_if, family, has_event=False)
     if durations.at(step.at).is_before:

@@ -143,7 +143,9 @@ class PolicyModel(Strict):
 
     policy: StepId = Field(description="Its name, for ever.")
     title: Line | None = None
-    for_: Annotated[Literal["deadline", "deal", "checkin", "goal"], BeforeValidator(_family)] = Field(alias="for")
+    for_: Annotated[Literal["deadline", "deal", "checkin", "goal"], BeforeValidator(_family)] = Field(
+        alias="for"
+    )
     moment: Annotated[MomentName, BeforeValidator(_moment)] = Field(
         "due",
         description="Of a deadline or check-in `due`; of a deal `close` (if not named), `next_step`, `last_activity`; "

@@ -83,10 +83,9 @@ def _whose(draft: Draft, data: GoalSet) -> dict[str, object]:
     """A team's goal is its lead's to look after, and the team's to hear of."""
     directory = draft.world.directory
     team = None if data.owner in directory.people else directory.teams.get(data.owner)
-    if team is not None:
-        return dict(owner=team.lead, team=team.id)
-    whose: dict[str, object] = {"owner": data.owner}
-    return whose if data.team is UNSET else {**whose, "team": data.team}
+    whose: dict[str, object] = {"owner": team.lead if team else data.owner}
+    named = team.id if team else data.team
+    return whose if named is UNSET else {**whose, "team": named}
 
 
 def _open(draft: Draft, data: GoalSet) -> None:
@@ -133,7 +132,9 @@ def _count(draft: Draft, by: str = "") -> None:
     state.progress = percent = percent_of(goal)
     unit = f" {goal.unit}" if goal.unit else ""
     draft.because(Code.RECORDED, f"{goal.value} of {goal.target}{unit}: {percent} %")
-    passed = [one for one in sorted(goal.milestones or MILESTONES) if one <= percent and one not in goal.reached]
+    passed = [
+        one for one in sorted(goal.milestones or MILESTONES) if one <= percent and one not in goal.reached
+    ]
     goal.reached += passed
     if state.status == "met" and percent < 100:
         reopen(draft)
