@@ -21,8 +21,8 @@ def remember(state: Commitment | Inbox | People, source: str, event_id: str) -> 
     return True
 
 
-# What `deadline.set` or `goal.set` says nothing about: its own time is no time of theirs, so an end that happened just before the
-# commitment was recorded still counts.
+# What `deadline.set` or `goal.set` says nothing about: its own time is no time of theirs, so an end that happened just
+# before the commitment was recorded still counts.
 _NEVER_SET = frozenset({"status", "progress", "confidence", "note", "value"})
 
 

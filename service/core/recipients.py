@@ -11,8 +11,8 @@ EVENT_FROM = "event.from"
 
 
 def resolve(recipients: Recipients, state: Commitment, directory: Directory, by: str = "") -> list[str]:
-    """Person ids and `channel:<name>`s, each once, in the policy's order; empty when nobody is there. `by` is who caused
-    the event that is reacted to, and is not told of it as one of many who know."""
+    """Person ids and `channel:<name>`s, each once, in the policy's order; empty when nobody is there. `by` is who
+    caused the event that is reacted to, and is not told of it as one of many who know."""
     found: list[str] = []
     for name in recipients.names:
         to_all = [by] if name == EVENT_FROM else _one(name, state, directory)

@@ -283,6 +283,10 @@ def samples(template: str) -> Iterator[Sample]:
     yield Sample(owed(template, facts={**late, "status": "cancelled"}, extra={"how": "cancelled"}), ANA)
     for deal in (_DEAL, {**_DEAL, "moment": "next_step"}, _STALLED, _WON, {**_WON, "status": "lost"}):
         yield Sample(owed(template, facts=deal), ANA)
+    for away in ("ana", "dana"):
+        yield Sample(
+            owed(template, "leo", facts=late, extra={"stands_in_for": away}), Reader("leo", "Leo Brandt")
+        )
     for goal in (_GOAL, _GOAL_SHORT, _GOAL_REACHED):
         yield Sample(owed(template, facts=goal), ANA)
     for reader in (ANA, DANA):

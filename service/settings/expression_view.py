@@ -161,7 +161,6 @@ _GOAL_EVENT: dict[str, Any] = {  # what any event of a goal may carry
     "milestones": [50],
     "period_start": "2026-10-01",
     "period_end": "2026-12-31",
-    "period_end_at": "2026-12-31T16:00:00Z",
 }
 # The same for every family that policies can be for.
 SAMPLES: dict[str, dict[str, Any]] = {
