@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.broker import Publication
+from service.channels.hook import OURS
 from service.core.effects import Dead, encode_effect
 from service.integrations import notes
 from service.integrations.mapping import Outcome, understood
@@ -31,6 +32,8 @@ ANSWER_WITHIN_S = 4.0
 _ITEMS_A_TURN = 10
 # Reasons told in the answer, and in one dead letter.
 _SHOWN_MAX = 20
+# A 4xx, so that the message goes on to its reader's next channel instead of ending here.
+_OWN = "This is a message of ours: a webhook of channels.yaml points here. Nothing follows from it."
 # Anybody may send what is refused; only so much of it is noted.
 _noted_refusals = Buckets(capacity=5, per_s=0.2)
 
@@ -78,6 +81,10 @@ async def _take(
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
+    if OURS in request.headers:
+        deps.metrics.intake_refusals.labels("own_message").inc()
+        await _note(deps, integration, notes.Refused(await deps.store.now(), "own_message", _OWN))
+        return problem(422, "own_message", _OWN)
     outcome = await _understood(integration, body, deps)
     if outcome.admitted:
         await deps.broker.publish([Publication(e.topic, e.subject, raw) for e, raw in outcome.admitted])
