@@ -24,11 +24,13 @@ from service.core.effects import Owed
 from service.core.events import TOPIC_OF_FAMILY
 from service.core.ids import split_subject
 from service.core.message import Message, Reader
+from service.core.people import Left
 from service.delivery.worker import DeliveryWorker
 from service.event_log import open_broker
 from service.messages.links import Links, load_or_make_keys
 from service.messages.render import render, render_plain
 from service.messages.templates import Templates
+from service.people import in_force, read_people
 from service.reload import Reload, read
 from service.settings.channels import STAYS
 from service.settings.model import Settings
@@ -73,6 +75,11 @@ class Info:
     open_commitments: int = 0
 
 
+# One read of one key; as soon as a changed file is taken in.
+PEOPLE_EVERY_S = 1.0
+# Words that do not count, named in the log after a change; `followthrough people` has all of them.
+PEOPLE_NAMED_MAX = 20
+
 OnReady = Callable[[Info], None]
 
 
@@ -89,6 +96,9 @@ class App:
         accepts_state_loss: bool = False,
     ) -> None:
         self.settings, self.templates, self.name, self.role = settings, templates, name, role
+        self._files = settings  # `settings` has what events say of people as well
+        self._said: bytes | None = None
+        self._changing = asyncio.Lock()
         self.accepts_state_loss = accepts_state_loss
         self.metrics = Metrics()
         self.stop = asyncio.Event()
@@ -108,6 +118,8 @@ class App:
             await self.fullness.look()
             self.broker = await self._ends.enter_async_context(open_broker(self.settings.service, self.store))
             self.links = Links(self._keys(), self.settings.service.web.public_url)
+            self._said = await read_people(self.store, self.broker.partitions)
+            self.settings, _ = await in_force(self._files, self._said)
             await self._pin(self.settings, self.templates)
             self._wire()
             if self.role in ("all", "worker"):
@@ -130,6 +142,7 @@ class App:
             watching = group.create_task(self.fullness.watch())
             repeating = group.create_task(self._repeat_cadences()) if engine is not None else None
             reloading = group.create_task(self.reload.watch()) if self.reload is not None else None
+            listening = group.create_task(self._listen())
             await self.stop.wait()
             log.info("stopping", worker=self.name.value)
             self.web.stop()
@@ -137,6 +150,7 @@ class App:
             if engine is not None:
                 engine.cancel()
             watching.cancel()
+            listening.cancel()
             if reloading is not None:
                 reloading.cancel()
             if repeating is not None:
@@ -168,11 +182,35 @@ class App:
 
         Raises StoreDown; then it is to be called again.
         """
+        async with self._changing:
+            await self._put_in_force(settings, templates, self._said)
+
+    async def look_at_people(self) -> None:
+        """Take in what events have said of people since the last look. Raises StoreDown."""
+        said = await read_people(self.store, self.broker.partitions)
+        if said == self._said:
+            return
+        async with self._changing:
+            left = await self._put_in_force(self._files, self.templates, said)
+        log.info("people_changed", people=len(self.settings.graph.people), graph=self.settings.graph.hash)
+        for one in left[:PEOPLE_NAMED_MAX]:
+            log.warning("people_left_out", person=one.person, field=one.field, why=one.why)
+
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(PEOPLE_EVERY_S)
+            with contextlib.suppress(StoreDown):
+                await self.look_at_people()
+
+    async def _put_in_force(self, files: Settings, templates: Templates, said: bytes | None) -> list[Left]:
+        settings, left = await in_force(files, said)
         await self._pin(settings, templates)
+        self._files, self._said = files, said
         self.settings, self.templates = settings, templates
         self._worlds.replace(settings.world(templates.hashes))
         if self.role in ("all", "worker"):
             await self._announce_cadences()
+        return left
 
     async def close(self) -> None:
         await self._ends.aclose()

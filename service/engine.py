@@ -74,9 +74,9 @@ class Owner:
 
     @property
     def needs_reckoning(self) -> bool:
-        """Whether its timers were set by another directory than today's: somebody moved, a holiday was added."""
-        graph = self._worlds.current.directory.hash
-        return self.source in self.offsets and self.offsets.get(GRAPH) != graph
+        """Whether its timers were set by another directory than today's, or by other rules of its zones: somebody
+        moved, a holiday was added, a government keeps summer time."""
+        return self.source in self.offsets and self.offsets.get(GRAPH) != self._worlds.reckoning
 
     async def start(self) -> None:
         self.next_due_ms = await self._store.next_due(self.shard)
@@ -179,7 +179,7 @@ class Owner:
         A crash in between begins again, and changes nothing twice."""
         async with self._lock:
             world = self._worlds.current
-            graph, (begun, cursor) = world.directory.hash, self._reckoning
+            graph, (begun, cursor) = self._worlds.reckoning, self._reckoning
             cursor, armed = await self._store.armed(self.shard, cursor if begun == graph else "0")
             await self._warm([subject for subject, _ in armed])
             batch = Batch(self.shard.topic, world)

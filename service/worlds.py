@@ -11,6 +11,7 @@ from service.core.directory import World
 from service.core.events import Event, PolicyReplaced
 from service.core.model import Commitment, decode_state
 from service.core.policy import Policy, PolicyBook
+from service.core.zone_rules import zone_rules
 from service.store.contract import Store
 from service.telemetry.logs import get_log
 
@@ -37,11 +38,20 @@ def policies_named(event: Event) -> set[str]:
     return {move.new for move in data.moves if move.new} if isinstance(data, PolicyReplaced) else set()
 
 
+def reckoning_of(world: World) -> str:
+    """What timers are reckoned by: the directory, and the rules that this machine has for its zones."""
+    directory = world.directory
+    zones = [directory.time_zone, *(person.time_zone for person in directory.people.values())]
+    return f"{directory.hash} {zone_rules(zones)}"
+
+
 class Worlds:
-    """`current` is what decisions look at; `ensure` makes older policies known to it."""
+    """`current` is what decisions look at, and `reckoning` says in a word how their timers come about; `ensure` makes
+    older policies known."""
 
     def __init__(self, world: World, store: Store, compile_policy: Compile) -> None:
         self.current, self._store, self._compile = world, store, compile_policy
+        self.reckoning = reckoning_of(world)
 
     def replace(self, world: World) -> None:
         """Take a new world; policies already fetched stay known, because subjects are still pinned to them. Old and new
@@ -49,6 +59,7 @@ class Worlds:
         known = self.current.policies.by_hash
         known |= world.policies.by_hash
         self.current = msgspec.structs.replace(world, policies=PolicyBook(world.policies.live, known))
+        self.reckoning = reckoning_of(world)
 
     async def ensure(self, hashes: set[str]) -> None:
         """Have every policy of `hashes`. One that is lost from the store is replaced by its emptiness, loudly: its

@@ -14,6 +14,10 @@ _GONE = frozenset({404, 410})
 _WORD = re.compile(rb"[a-z]{1,24}(_[a-z]{1,24}){0,4}")
 
 
+# On whatever we POST: what comes back to us with it is no news, and must not become an event that tells somebody again.
+OURS = "Followthrough-Message"
+
+
 class Hook:
     """One attempt at one URL. `says_words`: this vendor's answers are one word each, worth showing."""
 
@@ -35,7 +39,7 @@ class Hook:
         if address:
             # Sent to the one place there is, it would be read by the wrong people.
             raise ChannelError("it has one place of its own, and a policy names another", permanent=True)
-        answer = await self._http.post(body, {"Content-Type": "application/json", **headers})
+        answer = await self._http.post(body, {"Content-Type": "application/json", OURS: "yes", **headers})
         if not 200 <= answer.status <= 299:
             raise self._meaning(answer)
 

@@ -94,9 +94,11 @@ def explain(
 async def _ask(settings: Any, question: Any) -> Any:
     from service.cli.connection import open_store
     from service.explaining.ask import Asking
+    from service.people import as_in_force
 
     async with open_store(settings) as store:
-        return await question(Asking(store, settings.service.partitions, settings))
+        said = await as_in_force(settings, store)
+        return await question(Asking(store, settings.service.partitions, said))
 
 
 class _Told:

@@ -63,13 +63,15 @@ def plan(
 
 async def _run(settings: "Settings", looked: Callable[[int], None], *, apply: bool) -> "list[Plan]":
     from service.cli.connection import open_broker, open_store
+    from service.people import as_in_force
     from service.plans import apply_plans, find_plans
     from service.settings.policies import compile_policy
     from service.simulator.play import world_of
     from service.worlds import Worlds
 
     async with open_store(settings) as store:
-        now, worlds = await store.now(), Worlds(world_of(settings), store, compile_policy)
+        world = world_of(await as_in_force(settings, store))
+        now, worlds = await store.now(), Worlds(world, store, compile_policy)
         plans = [found async for found in find_plans(store, worlds, now, looked)]
     if plans and apply:
         async with open_broker(settings) as (store, broker):

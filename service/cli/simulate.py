@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,10 +157,11 @@ def _play(settings: "Settings", history: "list[Event]", what: str) -> "Outcome":
     import sys
 
     from service.simulator.outcome import simulate as play
-    from service.simulator.play import world_of
+    from service.simulator.play import of_people, world_of
 
+    said = partial(of_people, settings)
     if not sys.stderr.isatty():
-        return play(world_of(settings), history, settings.series)
+        return play(world_of(settings), history, settings.series, said)
     from rich.console import Console
     from rich.progress import track
 
@@ -167,6 +169,7 @@ def _play(settings: "Settings", history: "list[Event]", what: str) -> "Outcome":
         world_of(settings),
         track(history, what, console=Console(stderr=True), transient=True),
         settings.series,
+        said,
     )
 
 

@@ -7,12 +7,14 @@ same event replaces what is built in here.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from service.core.draft import Draft, Notice
 from service.core.ids import split_subject
 from service.core.ladder import begin, policy_of
 from service.core.model import Moment, PendingNote, name_of, told_of
 from service.core.reasons import Code
-from service.core.recipients import resolve
+from service.core.recipients import EVENT_FROM, resolve
 from service.core.view import iso, on_time
 
 # A closed subject stays readable for this long, then its last timer removes it (design: nothing grows for ever).
@@ -31,22 +33,46 @@ _ENDS = {
 NOTE_AFTER = timedelta(minutes=1)
 
 # What a policy calls a date that has moved. Of a deal it is no event of its own: `deal.updated` says more than that.
-MOVED = {"deadline": "deadline.moved", "deal": "deal.moved"}
+MOVED = {"deadline": "deadline.moved", "deal": "deal.moved", "goal": "goal.moved"}
+# What comes of a goal's number, and is no event of its own either.
+MILESTONE, REACHED = "goal.milestone", "goal.reached"
+_ID = {"deadline": "commitment_id", "deal": "deal_id", "goal": "goal_id"}
 
 
-def close(draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None) -> None:
-    """End it as `status`: reactions, the end of the story for everyone told, then no timer but the removal."""
+def close(
+    draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None, on: str = ""
+) -> None:
+    """End it as `status`: reactions (to the event, or to `on`), the end of the story for everyone told, then no timer
+    but the removal."""
     state = draft.state
     state.status, state.closed_at = status, at
     state.remove_at = draft.now + KEPT_CLOSED_FOR
-    replaced = react_all(draft)
+    if status == "no_date":
+        for moment in state.moments.values():
+            _note_removal(draft, moment, old, by)
+        return
+    replaced = react_all(draft, on)
     for moment in state.moments.values():
         moment.note = None
         # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
         retracted = moment.escalated and bool(on_time(state, moment))
         if moment.escalated:
-            _tell_end(draft, moment, status, by, retracted, old, set() if retracted else replaced)
-        moment.runs = []
+            _tell_end(draft, moment, status, by, retracted, None, set() if retracted else replaced)
+        if state.goal and status == "met":  # its number goes on, and its policies hear of it
+            state.remove_at = max(draft.now, moment.at or draft.now) + KEPT_CLOSED_FOR
+        else:
+            moment.runs = []
+
+
+def _note_removal(draft: Draft, moment: Moment, old: datetime | None, by: str) -> None:
+    """A date taken away is told like one that moved, a minute after the first move: it may be given another at once.
+    Its runs are kept so long, for their reactions; without a date none of their steps is due."""
+    known = moment.note
+    if moment.escalated or _reacts_to_moves(draft, moment):
+        moment.note = None if known is None else replace(known, earlier=False)
+        note_move(draft, moment, old, False, by, _reason(draft))
+    else:
+        moment.note, moment.runs = None, []
 
 
 def finish(draft: Draft, moment: Moment, how: str, by: str = "", *, retracted: bool = False) -> None:
@@ -90,7 +116,7 @@ def _tell_end(
     text = "it was met in time after all" if retracted else _ENDS.get(status, f"it is closed: {status}")
     kind = "retraction" if retracted else "notice"
     template, extra = "resolved", dict[str, object](by=by, how=status, reason=_reason(draft))
-    if status == "no_date":  # it is not done: its date was taken away
+    if status == "no_date":  # it is not done: the date of a deal was taken away
         template, extra = "replanned", {"from": iso(old), "to": None, "by": by, "reason": _reason(draft)}
     if draft.state.deal and name_of(draft.state, moment) == "next_step":
         extra["next_step"] = draft.state.deal.next_step  # as it was called until now
@@ -125,7 +151,10 @@ def react(
             if not draft.holds(reaction.when, False, moment, policy, what):
                 continue
             extra = extra or {"reason": _reason(draft)}
-            for to in resolve(reaction.notify, draft.state, draft.world.directory):
+            by = _caused_by(draft)
+            if not by and EVENT_FROM in reaction.notify.names:
+                draft.because(Code.NOBODY, f"{what}: nobody says who caused {event}")
+            for to in resolve(reaction.notify, draft.state, draft.world.directory, by):
                 reason = f"{what}: {event}"
                 goes_out = draft.tell(
                     Notice(
@@ -147,15 +176,23 @@ def react(
     return reacted
 
 
+def _caused_by(draft: Draft) -> str:
+    """Who has done what is reacted to; "" where the event does not say. A report is its person's."""
+    data = draft.said["data"] if draft.said else draft.event.data if draft.event else None
+    if isinstance(data, dict):
+        return str(data.get("by", ""))
+    by = getattr(data, "by", getattr(data, "person", ""))
+    return by if isinstance(by, str) else ""
+
+
 def note_move(
     draft: Draft, moment: Moment, old: datetime | None, earlier: bool, by: str, reason: str
 ) -> None:
     """Remember to tell about the move, once, from the first date of the flurry to the last."""
     known = moment.note
-    reacts = any(r.on in MOVED.values() for run in moment.runs for r in policy_of(draft, run).reactions)
     if not moment.escalated:
         forget_misses(draft, moment, draft.now)
-    if not (earlier or moment.escalated or known or reacts):
+    if not (earlier or moment.escalated or known or _reacts_to_moves(draft, moment)):
         return
     if draft.event and draft.event.is_import and not (moment.escalated or known):
         draft.because(Code.IMPORTED, "nobody is told of the move: an imported event is history")
@@ -174,6 +211,10 @@ def note_move(
     )
 
 
+def _reacts_to_moves(draft: Draft, moment: Moment) -> bool:
+    return any(r.on in MOVED.values() for run in moment.runs for r in policy_of(draft, run).reactions)
+
+
 def tell_move(draft: Draft, moment: Moment) -> None:
     """The note's time has come: everyone told hears of the new plan, or the owner that a reminder was jumped over."""
     note = moment.note
@@ -187,7 +228,7 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     draft.said = {
         "type": MOVED[family],
         "data": {
-            "deal_id" if family == "deal" else "commitment_id": bare,
+            _ID[family]: bare,
             f"{name_of(draft.state, moment)}_at": iso(moment.at),
             "by": note.by,
             "reason": note.reason,
@@ -202,6 +243,9 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     if not react(draft, moment, MOVED[family], note.cause, extra):
         _tell_move(draft, moment, note, extra)
     draft.said = None
+    if moment.at is None:  # whoever knows of the miss hears of the next date, too
+        moment.runs = []
+        return
     forget_misses(draft, moment, note.at - NOTE_AFTER)
 
 
@@ -218,9 +262,12 @@ def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str,
         draft.because(Code.UNCHANGED, "the date moved; nobody was waiting to hear of it")
         return
     everyone = [told.to for told in told_of(draft.state, moment) if told.after] if note.escalated else []
-    recipients = everyone or [draft.state.owner]
+    # Whoever moved it needs no word of that; that a reminder was jumped over is news to the owner all the same.
+    recipients = [to for to in everyone if to != note.by] if everyone else [draft.state.owner]
     code = Code.REPLANNED if note.escalated else Code.MOVED_EARLIER
     text = "re-planned to another date" if note.escalated else "moved earlier, past a reminder"
+    if moment.at is None:
+        code, text = Code.CLOSURE, _ENDS["no_date"]
     for to in recipients:
         draft.tell(Notice(to, "replanned", "~moved", moment, [text], cause=note.cause, extra=extra))
         draft.because(code, f"{to} is told: {text}")

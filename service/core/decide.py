@@ -16,9 +16,9 @@ from service.core.effects import Dead, Decision
 from service.core.events import Event, Timer
 from service.core.ladder import fire_due
 from service.core.merge import remember
-from service.core.model import Commitment, Inbox, decode_state
+from service.core.model import Commitment, Inbox, People, State, decode_state
 from service.core.reasons import Code, Reason
-from service.core.rules import answers, checkins, deadlines, deals, delegates
+from service.core.rules import answers, checkins, deadlines, deals, delegates, goals, people
 from service.core.rules import inbox as inboxes
 from service.core.series import on_time
 
@@ -31,6 +31,7 @@ CLOCK_AHEAD_SAID = timedelta(minutes=1)
 RULES: dict[str, Callable[[Draft, Any], None]] = {
     **deadlines.RULES,
     **deals.RULES,
+    **goals.RULES,
     **checkins.RULES,
     **answers.RULES,
     **delegates.RULES,
@@ -38,7 +39,7 @@ RULES: dict[str, Callable[[Draft, Any], None]] = {
 }
 
 # Answers go to the subject's own topic; families without rules yet leave them unmatched.
-_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY, checkins.FAMILY})
+_FAMILIES = frozenset({deadlines.FAMILY, deals.FAMILY, goals.FAMILY, checkins.FAMILY})
 
 
 def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision:
@@ -47,10 +48,12 @@ def decide(stored: bytes | None, given: Event | Timer, world: World) -> Decision
     if isinstance(given, Timer):
         return _on_timer(state, given, world)
     family = given.subject.partition("/")[0]
-    if family == "inbox" and not isinstance(state, Commitment):
+    if family == "inbox" and not isinstance(state, Commitment | People):
         return inboxes.decide_inbox(given.subject, state, given, world)
+    if family == people.FAMILY and not isinstance(state, Commitment | Inbox):
+        return people.decide_people(state or People(), given, world)
     rule = RULES.get(given.type)
-    if rule is None or given.data is None or family not in _FAMILIES or isinstance(state, Inbox):
+    if rule is None or given.data is None or family not in _FAMILIES or isinstance(state, Inbox | People):
         due_at = None if not isinstance(state, Commitment) else _unchanged(state, given, world).due_at
         return Decision(state, due_at, reasons=(Reason(Code.UNMATCHED, f"no rule for {given.type} yet"),))
     return _on_event(state or Commitment(), given, rule, world)
@@ -78,28 +81,35 @@ def _on_event(state: Commitment, event: Event, rule: Callable[[Draft, Any], None
     return draft.finish()
 
 
-def _on_timer(state: Commitment | Inbox | None, timer: Timer, world: World) -> Decision:
+def _on_timer(state: State | None, timer: Timer, world: World) -> Decision:
     """What time brings: removal at the very end; the next period of a series; a note about a move; then every run's
     due steps, in order."""
     if isinstance(state, Inbox):
         return inboxes.on_timer(state, timer, world)
-    if state is None:
+    if state is None or isinstance(state, People):
         return Decision(state, None, reasons=(Reason(Code.NOT_DUE, "nothing is due here"),))
     draft = Draft(timer.subject, state, world, timer.fired_at)
     if state.remove_at is not None:
         if state.remove_at <= draft.now:
             return _removed(draft)
-        draft.because(Code.NOT_DUE, "its removal is not due yet")
+        _tell_moves(draft)
+        if not draft.reasons:
+            draft.because(Code.NOT_DUE, "its removal is not due yet")
         return draft.finish()
     on_time(draft)
+    _tell_moves(draft)
     for moment in state.moments.values():
-        if moment.note and moment.note.at <= draft.now:
-            tell_move(draft, moment)
         for run in list(moment.runs) if moment.at else ():
             fire_due(draft, moment, run)
     if not draft.reasons:
         draft.because(Code.NOT_DUE, "nothing is due yet")
     return draft.finish()
+
+
+def _tell_moves(draft: Draft) -> None:
+    for moment in draft.state.moments.values():
+        if moment.note and moment.note.at <= draft.now:
+            tell_move(draft, moment)
 
 
 def _removed(draft: Draft) -> Decision:

@@ -56,6 +56,7 @@ class Owed(Struct, frozen=True, array_like=True):
     asked_at: datetime | None = None  # when it was asked for, where it has waited since
     parts: tuple[bytes, ...] = ()  # of a digest: the entries it stands for
     is_final: bool = False  # its parts were checked: every attempt sends what is left of them
+    quiet: str = ""  # `20:00-08:00 Europe/Madrid`: it does not come within these; "" at any hour
 
 
 class Dead(Struct, frozen=True, array_like=True):

@@ -34,8 +34,9 @@ def is_stale(draft: Draft, moment: Moment | None, by: object, as_of: object) -> 
     return False
 
 
-def end(draft: Draft, status: str, at: object, by: object) -> None:
-    """It is over, as of `at` by the sender's clock, unless something newer is known about its end."""
+def end(draft: Draft, status: str, at: object, by: object, on: str = "") -> None:
+    """It is over, as of `at` by the sender's clock, unless something newer is known about its end. `on` is what
+    policies react to, where it is not the event itself."""
     state, happened_at = draft.state, draft.happened_at
     when = at if isinstance(at, datetime) else happened_at
     if state.status == status:
@@ -47,7 +48,7 @@ def end(draft: Draft, status: str, at: object, by: object) -> None:
     else:
         stamp(state, "status", happened_at)
         draft.because(Code.RECORDED if state.opened_at else Code.STUB, f"{status} at {draft.minute(when)}")
-        close(draft, status, min(when, draft.now), by if isinstance(by, str) else "")
+        close(draft, status, min(when, draft.now), by if isinstance(by, str) else "", on=on)
 
 
 def reopen(draft: Draft) -> bool:

@@ -176,7 +176,7 @@ def _place(wire: _Wire, data: Data | None) -> tuple[str, str]:
         family = wire.type.partition(".")[0]
         family = family if family in TOPIC_OF_FAMILY else _FAMILY_UNKNOWN
         return TOPIC_OF_FAMILY.get(family, "deadlines"), subject_key(family, wire.subject or wire.id)
-    named = ":".join([getattr(data, name) for name in kind.id_field.split(":")])
+    named = kind.only or ":".join([getattr(data, name) for name in kind.id_field.split(":")])
     if kind.family:
         return kind.topic, subject_key(kind.family, named)
     family, bare = answered_subject(named)

@@ -23,6 +23,7 @@ Period = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]  # an ISO week
 Quiet = Annotated[str, Meta(pattern="^(none|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$")]
 ChannelName = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,60}$")]  # no address: only a policy may name one
 Percent = Annotated[int, Meta(ge=0, le=100)]
+Milestone = Annotated[int, Meta(ge=1, le=1000)]
 Confidence = Annotated[int, Meta(ge=1, le=5)]
 
 
@@ -123,6 +124,39 @@ class DealClosed(Data, frozen=True, kw_only=True):
     reason: Text | UnsetType = UNSET
 
 
+class GoalSet(Data, frozen=True, kw_only=True):
+    """A number to reach by the end of a period; its owner is a person, or a team."""
+
+    goal_id: Id
+    title: Line
+    owner: Id
+    metric: Line
+    target: Money
+    period_start: date
+    period_end: date
+    team: Id | UnsetType = UNSET
+    unit: Line | UnsetType = UNSET
+    milestones: Annotated[list[Milestone], Meta(max_length=20)] | UnsetType = UNSET  # in % of the target
+    why: Text | UnsetType = UNSET
+    url: Text | UnsetType = UNSET
+
+
+class GoalProgress(Data, frozen=True, kw_only=True):
+    """The number as it stands now, not what was added."""
+
+    goal_id: Id
+    value: Money
+    by: Id | UnsetType = UNSET
+    note: Text | UnsetType = UNSET
+
+
+class GoalClosed(Data, frozen=True, kw_only=True):
+    goal_id: Id
+    at: datetime | UnsetType = UNSET
+    by: Id | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+
+
 class CheckinSubmitted(Data, frozen=True, kw_only=True):
     """The report of one period; without `period` the one that its time says."""
 
@@ -189,6 +223,32 @@ class PersonAway(Data, frozen=True, kw_only=True):
 
 class PersonBack(Data, frozen=True, kw_only=True):
     """Whatever was said or written before: they are here."""
+
+    person: Id
+
+
+class PersonChanged(Data, frozen=True, kw_only=True):
+    """What an HR system says about somebody; what is not named stays, null is again as directory.yaml says."""
+
+    person: Id
+    name: Line | UnsetType | None = UNSET
+    email: Line | UnsetType | None = UNSET
+    manager: Id | UnsetType | None = UNSET  # `none`: nobody is above them
+    mentor: Id | UnsetType | None = UNSET  # `none`: nobody
+    teams: Annotated[list[Id], Meta(max_length=50)] | UnsetType | None = UNSET
+    roles: Annotated[list[Id], Meta(max_length=50)] | UnsetType | None = UNSET
+    time_zone: Line | UnsetType | None = UNSET
+    calendar: Line | UnsetType | None = UNSET
+
+
+class PersonJoined(PersonChanged, frozen=True, kw_only=True):
+    """Somebody works here from now on: new, or back."""
+
+    name: Line
+
+
+class PersonLeft(Data, frozen=True, kw_only=True):
+    """Somebody is told nothing from now on; the history has them still."""
 
     person: Id
 
@@ -286,6 +346,7 @@ class EventType(NamedTuple):
     family: str
     data: type[Data] | None
     id_field: str
+    only: str = ""  # the bare id of the one subject that takes all events of the type
 
 
 def _deadline(data: type[Data]) -> EventType:
@@ -307,6 +368,15 @@ def _inbox(data: type[Data], id_field: str) -> EventType:
     return EventType("inbox", "inbox", data, id_field)
 
 
+def _goal(data: type[Data]) -> EventType:
+    return EventType("goals", "goal", data, "goal_id")
+
+
+def _people(data: type[Data]) -> EventType:
+    """One subject for everybody: who is above whom can only be judged as a whole."""
+    return EventType("inbox", "people", data, "person", only="all")
+
+
 EVENTS: dict[str, EventType] = {
     "deadline.set": _deadline(DeadlineSet),
     "deadline.moved": _deadline(DeadlineMoved),
@@ -321,6 +391,9 @@ EVENTS: dict[str, EventType] = {
     "deal.won": _deal(DealClosed),
     "deal.lost": _deal(DealClosed),
     "deal.reopened": _deal(DealClosed),
+    "goal.set": _goal(GoalSet),
+    "goal.progress": _goal(GoalProgress),
+    "goal.closed": _goal(GoalClosed),
     "checkin.submitted": _checkin(CheckinSubmitted),
     "checkin.excused": _checkin(CheckinExcused),
     "checkin.scheduled": _checkin(CheckinScheduled),
@@ -333,6 +406,9 @@ EVENTS: dict[str, EventType] = {
     "person.away": _inbox(PersonAway, "person"),
     "person.back": _inbox(PersonBack, "person"),
     "preferences.changed": _inbox(PreferencesChanged, "person"),
+    "person.joined": _people(PersonJoined),
+    "person.changed": _people(PersonChanged),
+    "person.left": _people(PersonLeft),
     "notification.requested": _inbox(NotificationRequested, "to"),
     "notification.delegated": EventType("", "", NotificationDelegated, "to"),
     "notification.unreachable": EventType("", "", NotificationUnreachable, "to"),
@@ -360,6 +436,7 @@ TOPIC_OF_FAMILY = {
     "kudos": "recognition",
     "reward": "recognition",
     "inbox": "inbox",
+    "people": "inbox",
     "person": "inbox",
     "preferences": "inbox",
 }

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from service.core.ids import event_mark
-from service.core.model import SEEN_MAX, Commitment, Deal, Inbox
+from service.core.model import SEEN_MAX, Commitment, Deal, Goal, Inbox, People
 
 _MARK = 8
 
 
-def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
+def remember(state: Commitment | Inbox | People, source: str, event_id: str) -> bool:
     """Remember the event; False when this subject has seen it already."""
     mark = event_mark(source, event_id)
     known = state.seen
@@ -21,9 +21,9 @@ def remember(state: Commitment | Inbox, source: str, event_id: str) -> bool:
     return True
 
 
-# What `deadline.set` says nothing about: its own time is no time of theirs, so an end that happened just before the
-# commitment was recorded still counts.
-_NEVER_SET = frozenset({"status", "progress", "confidence", "note"})
+# What `deadline.set` or `goal.set` says nothing about: its own time is no time of theirs, so an end that happened just
+# before the commitment was recorded still counts.
+_NEVER_SET = frozenset({"status", "progress", "confidence", "note", "value"})
 
 
 def is_newer(state: Commitment, field: str, at: datetime) -> bool:
@@ -40,7 +40,9 @@ def stamp(state: Commitment, field: str, at: datetime) -> None:
         state.times[field] = at
 
 
-def take(state: Commitment, values: dict[str, object], at: datetime, of: Deal | None = None) -> set[str]:
+def take(
+    state: Commitment, values: dict[str, object], at: datetime, of: Deal | Goal | None = None
+) -> set[str]:
     """Set the fields of `state`, or of a part of it, whose value is newer; returns the names that changed."""
     changed, target = set(), of or state
     for field, value in values.items():

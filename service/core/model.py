@@ -90,6 +90,19 @@ class Deal(Struct, array_like=True):
     helpers: list[str] = field(default_factory=list)
 
 
+class Goal(Struct, array_like=True):
+    """What only a goal has. Numbers are decimal text, never floats."""
+
+    metric: str = ""
+    target: str = ""
+    unit: str = ""
+    value: str = ""
+    starts_on: str = ""  # ISO date
+    why: str = ""
+    milestones: list[int] = field(default_factory=list)  # in % of the target; none: the usual ones
+    reached: list[int] = field(default_factory=list)  # each is told once, for ever
+
+
 class Rhythm(Struct, array_like=True, frozen=True):
     """When a cadence asks, and until when it waits (periods.py). Days count from Monday, 0; clocks are `HH:MM`."""
 
@@ -169,6 +182,7 @@ class Commitment(Struct, array_like=True, tag="c1"):
     flags: list[str] = field(default_factory=list)  # what a page should point at: "no_date", "unroutable", …
     deal: Deal | None = None
     checkin: CheckIn | None = None
+    goal: Goal | None = None
 
 
 class Unreached(Struct, array_like=True):
@@ -227,7 +241,21 @@ class Inbox(Struct, array_like=True, tag="i1"):
     preferred: dict[str, datetime] = field(default_factory=dict)  # preference -> source time
 
 
-State = Commitment | Inbox
+class Word(Struct, array_like=True, frozen=True):
+    """What an event has said of one field of a person; None: as directory.yaml says."""
+
+    value: str | list[str] | bool | None
+    at: datetime
+
+
+class People(Struct, array_like=True, tag="p1"):
+    """What events have said of people, field by field; it counts before directory.yaml (core/people.py)."""
+
+    seen: bytes = b""
+    said: dict[str, dict[str, Word]] = field(default_factory=dict)  # person -> field -> the newest word
+
+
+State = Commitment | Inbox | People
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)

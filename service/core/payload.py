@@ -25,7 +25,7 @@ _ID_CHARS_MAX = 200  # events.Id; a shorter text that must not be empty is an id
 _DATES = (("due_at", "due_on"), ("close_at", "close_on"))  # one moment each, said in one of two ways
 # Fields that name a person. Inside, `channel:email:x@y.example` is a recipient, too; only a policy may name such a one,
 # else whoever sends events could have us write to strangers.
-PEOPLE = ("owner", "by", "person", "helper", "helpers", "delegate")
+PEOPLE = ("owner", "by", "person", "helper", "helpers", "delegate", "manager", "mentor")
 _NO_PERSON = "channel:"
 # Types whose whole point is a date: one of the two must be there, if only as null (no date any more).
 _NEED_A_DATE = frozenset({"deadline.set", "deadline.moved", "commitment.recommitted"})
@@ -206,6 +206,8 @@ _REQUIRED = re.compile(r"Object missing required field `(?P<name>.*)`")
 _LENGTH = re.compile(r"Expected `(?:str|array|object)` of length (?P<op>[<>]=) (?P<limit>\d+)")
 _PATTERNS = {
     "amount": ("money is decimal text", '"1200.50"'),
+    "target": ("a target is decimal text", '"250000"'),
+    "value": ("a number is decimal text", '"42.5"'),
     "period": ("a period is an ISO week", '"2026-W47"'),
     "quiet": ("quiet hours are two times of day", '"20:00-08:00", or "none"'),
     "channels": ("a channel is an entry of channels.yaml", '"email"'),

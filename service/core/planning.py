@@ -171,16 +171,18 @@ def hand_over(draft: Draft, old_owner: str) -> None:
         settle_date(draft, moment)
         for run in moment.runs:
             begin(draft, moment, run)
+    by = getattr(draft.event.data, "by", "") if draft.event else ""
     moments = list(state.moments.values())
     moment = next((one for one in moments if one.escalated), moments[0])  # the one they have to hear about
     extra: dict[str, object] = {"from_owner": old_owner, "to_owner": state.owner}
     text = f"handed over from {old_owner} to {state.owner}"
-    if was_told and old_owner:
+    # Whoever did it needs no word of it.
+    if was_told and old_owner and old_owner != by:
         farewell = Notice(old_owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
         farewell.is_farewell = True
         draft.tell(farewell)
         draft.because(Code.HANDED_OVER, f"{old_owner} is told: {text}")
-    if in_trouble:
+    if in_trouble and state.owner != by:
         draft.tell(
             Notice(state.owner, "replanned", "~handed_over", moment, ["it changed hands"], extra=extra)
         )

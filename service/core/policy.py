@@ -21,6 +21,7 @@ MOMENTS_IN_WORDS = {
     "close": "the close date",
     "next_step": "the date of the next step",
     "last_activity": "the last activity",
+    "period_end": "the end of the period",
 }
 
 

@@ -6,12 +6,18 @@ from service.core.directory import MANAGER_DEPTH_MAX, Directory
 from service.core.model import Commitment
 from service.core.policy import Recipients
 
+# Whoever caused the event: only a reaction has one.
+EVENT_FROM = "event.from"
 
-def resolve(recipients: Recipients, state: Commitment, directory: Directory) -> list[str]:
-    """Person ids and `channel:<name>`s, each once, in the policy's order; empty when nobody is there."""
+
+def resolve(recipients: Recipients, state: Commitment, directory: Directory, by: str = "") -> list[str]:
+    """Person ids and `channel:<name>`s, each once, in the policy's order; empty when nobody is there. `by` is who
+    caused the event that is reacted to, and is not told of it as one of many who know."""
     found: list[str] = []
     for name in recipients.names:
-        reached = [to for to in _one(name, state, directory) if _is_reachable(to, directory)]
+        to_all = [by] if name == EVENT_FROM else _one(name, state, directory)
+        reached = [to for to in to_all if _is_reachable(to, directory)]
+        reached = [to for to in reached if to != by] if name == "everyone_told" else reached
         found.extend(to for to in reached if to not in found)
         if found and recipients.first_only:
             break

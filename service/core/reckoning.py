@@ -9,7 +9,7 @@ from service.core.directory import World
 from service.core.draft import Draft
 from service.core.effects import Decision
 from service.core.ladder import moved_into_past, policy_of, skip, step_of
-from service.core.model import Inbox, Moment, decode_state
+from service.core.model import Inbox, Moment, People, decode_state
 from service.core.planning import settle_date
 from service.core.reasons import Code
 from service.core.rules import inbox as inboxes
@@ -21,6 +21,8 @@ def reckon(subject: str, stored: bytes, world: World, now: datetime) -> Decision
     state = decode_state(stored)
     if isinstance(state, Inbox):
         return inboxes.reckon(subject, state, world, now)
+    if isinstance(state, People):  # has no timer
+        return Decision(state, None)
     draft = Draft(subject, state, world, now)
     if state.status == "open":
         for moment in state.moments.values():

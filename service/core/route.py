@@ -6,7 +6,7 @@ Who is found says `recipients.py` alone; here is only why it is them.
 from service.core.directory import MANAGER_DEPTH_MAX, Directory
 from service.core.model import Commitment
 from service.core.policy import Recipients
-from service.core.recipients import resolve
+from service.core.recipients import EVENT_FROM, resolve
 
 
 def route(notify: Recipients, to: str, state: Commitment, directory: Directory) -> str:
@@ -20,7 +20,7 @@ def route(notify: Recipients, to: str, state: Commitment, directory: Directory) 
         if found and notify.first_only:
             return ""
         passed.append(name)
-    return ""
+    return f"{EVENT_FROM}: {to} did what this answers" if EVENT_FROM in notify.names else ""
 
 
 def _way(name: str, to: str, state: Commitment, directory: Directory) -> str:

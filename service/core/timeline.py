@@ -144,7 +144,7 @@ def told_after(state: Commitment, moment: Moment) -> set[str]:
 def next_due(state: Commitment, world: World) -> datetime | None:
     """The subject's next timer, derived from its state alone; None when nothing can ever be due."""
     if state.remove_at is not None:
-        return state.remove_at
+        return min([state.remove_at, *(moment.note.at for moment in state.moments.values() if moment.note)])
     calendar = world.directory.calendar_of(state.owner)
     times = [] if state.checkin is None else series_times(state.checkin)
     times += [moment.note.at for moment in state.moments.values() if moment.note]

@@ -13,6 +13,7 @@ from service.core.effects import Dead, Decision, Emit, Owed
 from service.core.events import NotificationRequested
 from service.core.ids import delivery_key
 from service.core.model import Inbox
+from service.core.quiet import read_quiet
 from service.core.reasons import Code, Reason
 from service.core.view import minute
 
@@ -100,6 +101,7 @@ class Tray:
             facts=request.facts,
             extra=request.extra,
             asked_at=request.decided_at if has_waited else None,
+            quiet=self._quiet(request),
         )
         return msgspec.structs.replace(owed, key=delivery_key(owed, channel))
 
@@ -110,6 +112,13 @@ class Tray:
         self.dead.append(Dead(code, why, _encode(request), self.now, "unroutable", request.subject))
         self.emits += emits
         self.reasons += [Reason(Code.UNROUTABLE, why), said]
+
+    def _quiet(self, request: NotificationRequested) -> str:
+        """The hours in which its reader is left alone, for a delivery that is late: by then nobody decides any more."""
+        if self.person is None or request.urgency == "high" or request.quiet == "pass":
+            return ""
+        span = reader.quiet_of(self.inbox, self.person)
+        return f"{span} {self.person.time_zone}" if read_quiet(span) else ""
 
     def _channels(self) -> tuple[str, ...]:
         if self.to.startswith("channel:"):

@@ -13,7 +13,7 @@ import msgspec
 from service.core.directory import Directory
 from service.core.events import Event
 from service.core.ids import split_subject
-from service.core.model import CheckIn, Commitment, Deal, Moment, Report, name_of, told_of
+from service.core.model import CheckIn, Commitment, Deal, Goal, Moment, Report, name_of, told_of
 
 CLOSED = frozenset({"met", "cancelled", "no_date", "won", "lost"})
 KEPT = frozenset({"met", "won"})
@@ -74,6 +74,8 @@ def facts(subject: str, state: Commitment, moment: Moment) -> dict[str, object]:
     }
     if state.checkin is not None:
         known |= _of_checkin(state.checkin)
+    if state.goal is not None:
+        known |= _of_goal(state.goal, moment)
     return known if state.deal is None else {**known, **_of_deal(state, state.deal, moment)}
 
 
@@ -97,6 +99,20 @@ def _of_checkin(checkin: CheckIn) -> dict[str, object]:
     }
 
 
+def _of_goal(goal: Goal, moment: Moment) -> dict[str, object]:
+    return {
+        "moment": "period_end",
+        "metric": goal.metric,
+        "target": goal.target,
+        "value": goal.value,
+        "unit": goal.unit,
+        "why": goal.why,
+        "milestone": max(goal.reached, default=0),
+        "period_start": goal.starts_on,
+        "period_end": moment.on,
+    }
+
+
 def _of_deal(state: Commitment, deal: Deal, moment: Moment) -> dict[str, object]:
     at = {name: iso(moment.at) for name, moment in state.moments.items()}
     return {
@@ -117,11 +133,14 @@ def expression_view(
 ) -> dict[str, object]:
     """What a condition sees: the commitment, its owner, its team, and the event where there is one.
 
-    A deal goes by both names, and its amount is a number: exact, and 0 where none is known.
+    A deal goes by both names, and its amount is a number: exact, and 0 where none is known. So are a goal's numbers.
     """
     is_deal = commitment["family"] == "deal"
     if is_deal:
         commitment = {**commitment, "amount": Decimal(str(commitment["amount"]) or 0)}
+    elif commitment["family"] == "goal":
+        numbers = {name: Decimal(str(commitment[name]) or 0) for name in ("target", "value")}
+        commitment = {**commitment, **numbers}
     owner = directory.people.get(str(commitment["owner"]))
     team = directory.teams.get(str(commitment["team"]))
     return {

@@ -21,7 +21,7 @@ from service.delivery.lanes import HOLD_S, Held, Timer
 from service.delivery.limits import Limits
 from service.delivery.outcome import Outcome
 from service.delivery.report import Report
-from service.delivery.retry import RETRY_AFTER_S_MAX, spread
+from service.delivery.retry import RETRY_AFTER_S_MAX, quiet_ends_at, spread
 from service.store.contract import Shard, Store, StoreDown
 from service.telemetry.faultpoint import fault_point
 
@@ -65,7 +65,7 @@ class Attempts:
         1. Nothing that has waited here too long: another worker may have it by now.
         2. Nothing twice, and nothing that stopped being true while it waited. A digest is stored again without that,
            so that every attempt sends the same.
-        3. Nothing without an address, over a limit, or through an open breaker.
+        3. Nothing without an address, late and in the reader's quiet hours, over a limit, or through an open breaker.
         4. Render and send; what the vendor says decides the rest.
         """
         owed = held.owed
@@ -102,6 +102,10 @@ class Attempts:
 
     async def _held_back(self, held: Held, address: str) -> Outcome | None:
         owed, now = held.owed, self.now(held)
+        quiet_ends = quiet_ends_at(owed, now)
+        if quiet_ends is not None:
+            wait_s = (quiet_ends - now).total_seconds()
+            return outcome.waiting(owed, wait_s, f"it would come in {owed.to}'s quiet hours by now", now)
         wait_s = self._limits.admit(owed.channel, address, owed.key, now)
         if wait_s > 0:
             return outcome.waiting(owed, wait_s, f"queued behind the rate limit of {owed.channel}", now)

@@ -20,7 +20,7 @@ from service.store.contract import Shard, Store
 _NAMES_MAX = 1_000
 _TIMERS_MAX = 2_000
 _FAR_MS = 2**52
-_HAVE_STATES = ("deadline", "deal", "checkin")
+_HAVE_STATES = ("deadline", "deal", "checkin", "goal")
 
 
 class NotFound(Exception):

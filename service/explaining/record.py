@@ -11,7 +11,7 @@ from typing import NamedTuple
 from service.core.effects import LogEntry, decode_log
 from service.core.events import TOPIC_OF_FAMILY, TOPICS
 from service.core.ids import effect_key, partition_of, split_subject
-from service.core.model import Commitment, Inbox, decode_state
+from service.core.model import Commitment, State, decode_state
 from service.core.reasons import Code
 from service.store.contract import Shard, Store
 
@@ -40,7 +40,7 @@ class Decided(NamedTuple):
 
 class Record(NamedTuple):
     subject: str
-    state: Commitment | Inbox | None
+    state: State | None
     next_at: datetime | None
     decided: list[Decided]
 

@@ -33,7 +33,8 @@ _OTHERS = dict.fromkeys(("missed", "offer_help", "escalated", "deal_stalled"), (
 # Silence ends by doing something, and a deal is won or lost where it is sold: neither has a button.
 # Nor has a check-in another date, and what is done of it is written down.
 _NO_CHECKIN = ("done", "new_date")
-_NOT_OFFERED = {"close": ("done",), "last_activity": ("done", "new_date")}
+# A goal is reached by its number, and its period is its own.
+_NOT_OFFERED = {"close": ("done",), "last_activity": ("done", "new_date"), "period_end": ("done", "new_date")}
 
 
 def names(owed: Owed, reader_id: str) -> tuple[str, ...]:

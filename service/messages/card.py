@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from service.messages.times import count
+from service.messages.view import due_word
 
 
 def card(view: Mapping[str, object]) -> dict[str, object]:
@@ -34,7 +35,9 @@ def card(view: Mapping[str, object]) -> dict[str, object]:
     rows.append(("Owner", f"{view['owner']} (you)" if view["is_yours"] else view["owner"]))
     rows += [(label, view[key]) for label, key in (("Amount", "amount"), ("Stage", "stage")) if view[key]]
     progress, slips = view["progress"], 0 if view["is_closed"] else view["slips"]
-    if progress and not view["is_closed"]:
+    if view["so_far"]:
+        rows.append(("So far", f"{view['so_far']} ({progress} %)"))
+    elif progress and not view["is_closed"]:
         rows.append(("Progress", f"{progress} %"))
     if isinstance(slips, int) and slips > 0:
         rows.append(("Moved", "once" if slips == 1 else "twice" if slips == 2 else count(slips, "time")))
@@ -53,7 +56,4 @@ def count_of(view: Mapping[str, object]) -> str:
 
 
 def _due_word(view: Mapping[str, object], is_over: object) -> str:
-    """The label of the date: of a deal's own date it is when the deal was to close."""
-    if view["moment"] == "close":
-        return "Was to close" if is_over else "Closes"
-    return "Was due" if is_over else "Due"
+    return due_word(str(view["moment"]), is_over=bool(is_over))

@@ -112,6 +112,30 @@ _CHECKIN: dict[str, object] = {
     "report": {"progress": "", "next": "", "roadblocks": [], "wins": []},
 }
 _CHECKIN_LATE: dict[str, object] = {**_CHECKIN, "due_at": "2026-11-23T16:00:00.000Z", "outcome": "missed"}
+_GOAL: dict[str, object] = {
+    "id": "goal/q4",
+    "family": "goal",
+    "title": "Q4 revenue, East",
+    "description": "",
+    "kind": "",
+    "deal_id": "",
+    "note": "",
+    "slips": 0,
+    "moment": "period_end",
+    "metric": "revenue",
+    "target": "250000",
+    "value": "205000.00",
+    "unit": "EUR",
+    "why": "",
+    "milestone": 80,
+    "progress": 82,
+    "period_start": "2026-10-01",
+    "period_end": "2026-12-31",
+    "due_at": "2026-12-31T16:00:00.000Z",
+    "due_on": "2026-12-31",
+}
+_GOAL_SHORT: dict[str, object] = {**_GOAL, "due_at": "2026-11-23T16:00:00.000Z"}
+_GOAL_REACHED: dict[str, object] = {**_GOAL, **_MET, "value": "261000", "milestone": 100, "progress": 104}
 _BROKEN = (
     "`skip_if` of step last-call of deadlines could not be computed (`<` not supported between instances of `nothing` "
     "and `str`); taken as False"
@@ -184,6 +208,7 @@ _USUAL: dict[str, tuple[Reader, dict[str, object], dict[str, object], str]] = {
         {"next": _NEXT},
         "step quiet of Stalled deals: 14 days after the last activity",
     ),
+    "milestone": (WINS, _GOAL, {"reason": ""}, "reaction milestone of Goals: goal.milestone"),
     "checkin_ask": (ANA, _CHECKIN, {}, "Weekly check-in asks for 2026-W48, until Friday 17:00"),
     "checkin_missed": (
         DANA,
@@ -258,6 +283,12 @@ def samples(template: str) -> Iterator[Sample]:
     yield Sample(owed(template, facts={**late, "status": "cancelled"}, extra={"how": "cancelled"}), ANA)
     for deal in (_DEAL, {**_DEAL, "moment": "next_step"}, _STALLED, _WON, {**_WON, "status": "lost"}):
         yield Sample(owed(template, facts=deal), ANA)
+    for away in ("ana", "dana"):
+        yield Sample(
+            owed(template, "leo", facts=late, extra={"stands_in_for": away}), Reader("leo", "Leo Brandt")
+        )
+    for goal in (_GOAL, _GOAL_SHORT, _GOAL_REACHED):
+        yield Sample(owed(template, facts=goal), ANA)
     for reader in (ANA, DANA):
         yield Sample(owed(template, reader.id, facts=_CHECKIN), reader)
         yield Sample(owed(template, reader.id, facts=_CHECKIN_LATE, extra={"next": _NEXT}), reader)

@@ -9,13 +9,14 @@ from service.core.policy import MOMENTS_IN_WORDS, At, Recipients
 
 Namer = Callable[[str], str]
 
-NOUNS = {"deadline": "deadline", "deal": "deal", "checkin": "check-in"}
+NOUNS = {"deadline": "deadline", "deal": "deal", "checkin": "check-in", "goal": "goal"}
 # What a policy watches, in front of "of every deal".
 WATCHED = {
     "due": "",
     "close": "the close date of ",
     "next_step": "the next step of ",
     "last_activity": "silence on ",
+    "period_end": "",
 }
 # What has come to pass when a step after the moment is due.
 MISSED = {
@@ -23,11 +24,13 @@ MISSED = {
     "close": "the close date passes",
     "next_step": "the next step is not done in time",
     "last_activity": "nothing happens",
+    "period_end": "the target is not reached in time",
 }
 # The same at the moment itself, by family; of a deal by its moment.
 NOT_DONE = {
     "deadline": "it is not met",
     "checkin": "it has not come in",
+    "goal": "the target is not reached",
     "close": "the deal is still open",
     "next_step": "the next step is not done",
     "last_activity": "nothing else happens",
@@ -37,6 +40,7 @@ ENDS = {
     "deadline": "It ends when the deadline is met or cancelled; a new date or a new owner begins it anew.",
     "deal": "It ends when the deal is won or lost; a new date or a new owner begins it anew.",
     "checkin": "It ends when the check-in comes in or is excused, and at the latest when the next one is asked.",
+    "goal": "It ends when the target is reached or the goal is closed; another period or a new owner begins it anew.",
 }
 ENDS_OF_MOMENT = {
     "next_step": "It ends when the next step is done, or the deal won or lost; another next step begins it anew.",
@@ -53,6 +57,7 @@ TOLD = {
     "kept": "told that it was kept",
     "deal_won": "told of the win",
     "deal_stalled": "told that the deal is quiet",
+    "milestone": "told of the milestone",
     "checkin_ask": "asked for the check-in",
     "checkin_missed": "told that the check-in was missed",
     "missed of close": "told that the date has passed",
@@ -74,6 +79,12 @@ HAPPENED = {
     "deal.won": "the deal is won",
     "deal.lost": "the deal is lost",
     "deal.reopened": "the deal is reopened",
+    "goal.set": "a goal is set or changed",
+    "goal.moved": "the end of its period moves",
+    "goal.progress": "its number changes",
+    "goal.milestone": "it passes a milestone",
+    "goal.reached": "its target is reached",
+    "goal.closed": "it is closed",
     "checkin.submitted": "the check-in comes in",
     "checkin.excused": "the check-in is excused",
     "commitment.acknowledged": "somebody says “I'm on it”",
@@ -91,6 +102,7 @@ _WHO = {
     "team.members": "everybody in the team",
     "everyone_told": "everyone who knows of it",
     "helpers": "whoever helped",
+    "event.from": "whoever did it",
 }
 _NUMBERS = (
     "no",

@@ -31,6 +31,7 @@ MEANT_AS = {
     "kept": "good news",
     "deal_won": "good news",
     "deal_stalled": "the word that nothing happens on it",
+    "milestone": "good news",
     "checkin_ask": "the question for a check-in",
     "checkin_missed": "the word that a check-in was missed",
     "acknowledged": "the word that somebody is on it",
@@ -81,6 +82,8 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
         "title": f"{step} ({title})" if step and facts.get("moment") == "next_step" else title,
         "moment": line(_text(facts.get("moment"))),
         "amount": money(_text(facts.get("amount")), _text(facts.get("currency"))),
+        "so_far": _so_far(facts),
+        "milestone": _number(facts.get("milestone")),
         "period": period_in_words(_text(facts.get("period"))),
         "stage": line(_text(facts.get("stage"))),
         "next_step": step,
@@ -100,6 +103,12 @@ def _subject(facts: Mapping[str, object], reader: Reader, name: NameOf) -> dict[
         "team": name(_text(facts.get("team"))),
         "is_yours": bool(owner) and owner == reader.id,
     }
+
+
+def _so_far(facts: Mapping[str, object]) -> str:
+    """`120,000 of 250,000 EUR`, of a goal; nothing where there is no target."""
+    target = money(_text(facts.get("target")), _text(facts.get("unit")))
+    return f"{money(_text(facts.get('value')), '') or 0} of {target}" if target else ""
 
 
 def period_in_words(period: str) -> str:
@@ -129,16 +138,22 @@ def _dates(facts: Mapping[str, object], times: Times, now: datetime) -> dict[str
         "quiet_since": times.full(touched) if touched else "",
     }
     if due:
-        closes = facts.get("moment") == "close"
-        words = ("was to close", "closes") if closes else ("was due", "is due")
-        dates["is_due"] = f"{words[due > now]} {times.away(due)}"
-        dates["due_label"] = (
-            ("Was to close", "Closes")[due > now] if closes else ("Was due", "Due")[due > now]
+        moment = _text(facts.get("moment"))
+        words = {"close": ("was to close", "closes"), "period_end": ("ended", "ends")}.get(
+            moment, ("was due", "is due")
         )
+        dates["is_due"] = f"{words[due > now]} {times.away(due)}"
+        dates["due_label"] = due_word(moment, is_over=due <= now)
     if due and closed and abs((closed - due).total_seconds()) >= 1:
         early = closed < due
         dates["margin"] = f"{between(*sorted((due, closed)))} {'before' if early else 'after'} it was due"
     return dates
+
+
+def due_word(moment: str, *, is_over: bool) -> str:
+    """The label of the date: of a deal's own date it is when the deal was to close."""
+    words = {"close": ("Closes", "Was to close"), "period_end": ("Ends", "Ended")}
+    return words.get(moment, ("Due", "Was due"))[is_over]
 
 
 def _extra(owed: Owed, times: Times, name: NameOf) -> dict[str, object]:
@@ -184,7 +199,7 @@ def money(amount: str, currency: str) -> str:
     if not number.is_finite():
         return ""
     whole = number == number.to_integral_value()
-    return line(f"{number:,.0f} {currency}" if whole else f"{number:,.2f} {currency}", 60)
+    return line((f"{number:,.0f} {currency}" if whole else f"{number:,.2f} {currency}").strip(), 60)
 
 
 def _hears(whom: list[str], reader: str, name: NameOf) -> str:

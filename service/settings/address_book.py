@@ -19,7 +19,7 @@ class AddressBook:
     readers: Mapping[str, Reader] = field(default_factory=dict)
     team_names: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
-    _ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)  # by address, in small letters
     _slack_ids: Mapping[str, str] = field(default_factory=dict)
 
     def reader(self, who: str) -> Reader:
@@ -28,7 +28,7 @@ class AddressBook:
 
     def id_of_email(self, email: str) -> str | None:
         """The id of whoever has this address, in whatever case it is written."""
-        return self._ids.get(email.strip().casefold())
+        return self.ids.get(email.strip().casefold())
 
     def id_of_slack(self, member: str) -> str | None:
         """The id of whoever has this member id in the directory; None as well where two people have it."""

@@ -4,8 +4,9 @@ People come from the directory as it loads: whoever joins a team is in its caden
 """
 
 import re
+from collections.abc import Iterable
 from datetime import time
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, RootModel, WithJsonSchema
 
@@ -115,8 +116,32 @@ class CadencesModel(RootModel[dict[str, CadenceModel]]):
     """Check-ins by name."""
 
 
-def read_cadences(document: Document, graph: Directory) -> tuple[CheckinScheduled, ...]:
-    """Every series that the file and the people make, with every problem in it reported."""
+class Cadence(NamedTuple):
+    """One cadence as its file has it, for whoever is in it."""
+
+    name: str
+    title: str
+    who: tuple[str, ...]
+    rhythm: Rhythm
+
+
+def series_of(cadences: Iterable[Cadence], graph: Directory) -> tuple[CheckinScheduled, ...]:
+    """The series that the cadences and the people make."""
+    return tuple(
+        CheckinScheduled(
+            person=person,
+            cadence=one.name,
+            title=one.title,
+            rhythm=one.rhythm,
+            time_zone=graph.people[person].time_zone,
+        )
+        for one in cadences
+        for person in dict.fromkeys(who for name in one.who for who in _members(name, graph))
+    )
+
+
+def read_cadences(document: Document, graph: Directory) -> tuple[Cadence, ...]:
+    """Every cadence of the file, with every problem in it reported."""
     value: Any = document.data if document.data is not None else {}
     model = check(document, CadencesModel, value=value)
     if model is None:
@@ -127,36 +152,31 @@ def read_cadences(document: Document, graph: Directory) -> tuple[CheckinSchedule
             hint = "letters, digits, - and _, as in `weekly`"
             document.error((name,), f"`{name[:60]}` cannot be the name of a cadence", hint, at_key=True)
         _check_times(document, (name,), cadence)
-        people = _people(document, (name, "who"), cadence, graph)
+        _check_people(document, (name, "who"), cadence, graph)
         title = cadence.title or f"{name[:1].upper()}{name[1:]} check-in"
-        for person in people:
-            zone, rhythm = graph.people[person].time_zone, _rhythm(cadence)
-            found.append(
-                CheckinScheduled(person=person, cadence=name, title=title, rhythm=rhythm, time_zone=zone)
-            )
+        found.append(Cadence(name, title, tuple(cadence.who), _rhythm(cadence)))
     return tuple(found)
 
 
-def _people(document: Document, path: Path_, cadence: CadenceModel, graph: Directory) -> list[str]:
-    """Everyone who is asked, each once; a name that is nobody's is reported where it is written."""
+def _check_people(document: Document, path: Path_, cadence: CadenceModel, graph: Directory) -> None:
+    """A name that is nobody's is reported where it is written."""
     roles = {role for person in graph.people.values() if person.active for role in person.roles}
-    found: list[str] = []
     for index, name in enumerate(cadence.who):
         place = (*path, index) if isinstance(document.get(path), list) else path
         for message, hint in unknown_names((name,), graph.people, graph.teams, roles):
             document.error(place, message, hint)
-        kind, _, rest = name.partition(":")
-        members = {"team": graph.members, "role": graph.with_role}.get(kind, _alone(graph))(rest)
-        if not members and rest in (*graph.people, *graph.teams, *roles):
+        if not _members(name, graph) and name.partition(":")[2] in (*graph.people, *graph.teams, *roles):
             document.warn(place, f"`{name}` is nobody who could be asked")
-        found += [person for person in members if person not in found]
     if len(cadence.who) > NAMES_MAX:
         document.error(path, f"more than {NAMES_MAX} names in one cadence", "use a team or a role")
-    return found
 
 
-def _alone(graph: Directory) -> Any:
-    return lambda person: (person,) if person in graph.people and graph.people[person].active else ()
+def _members(name: str, graph: Directory) -> tuple[str, ...]:
+    """Whom one entry of `who` means, of those who are there."""
+    kind, _, rest = name.partition(":")
+    if kind == "person":
+        return (rest,) if rest in graph.people and graph.people[rest].active else ()
+    return graph.members(rest) if kind == "team" else graph.with_role(rest)
 
 
 def _check_times(document: Document, path: Path_, cadence: CadenceModel) -> None:

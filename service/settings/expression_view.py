@@ -133,6 +133,35 @@ _CHECKIN_EVENT: dict[str, Any] = {  # what any event of a check-in may carry
     "wins": [""],
     "late": False,
 }
+_GOAL: dict[str, Any] = {
+    **SAMPLE["commitment"],
+    "id": "goal/q1",
+    "family": "goal",
+    "title": "Q1 revenue",
+    "moment": "period_end",
+    "metric": "revenue",
+    "target": Decimal(250000),
+    "value": Decimal("120000.50"),  # 0 where none is known
+    "unit": "EUR",
+    "why": "",
+    "milestone": 0,  # the highest one that was reached, in %
+    "period_start": "2026-10-01",
+    "period_end": "2026-12-31",
+}
+_GOAL_EVENT: dict[str, Any] = {  # what any event of a goal may carry
+    **{name: SAMPLE["event"]["data"][name] for name in ("subject_id", "title", "owner", "team", "url")},
+    **{name: SAMPLE["event"]["data"][name] for name in ("due_at", "due_on", "at", "until", "by", "reason")},
+    **{name: SAMPLE["event"]["data"][name] for name in ("note", "via", "as_of", "moment")},
+    "goal_id": "q1",
+    "metric": "revenue",
+    "target": "250000",
+    "value": "120000.50",
+    "unit": "EUR",
+    "why": "",
+    "milestones": [50],
+    "period_start": "2026-10-01",
+    "period_end": "2026-12-31",
+}
 # The same for every family that policies can be for.
 SAMPLES: dict[str, dict[str, Any]] = {
     "deadline": SAMPLE,
@@ -142,6 +171,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "deal": _DEAL,
         "event": {"type": "deal.won", "data": _DEAL_EVENT},
     },
+    "goal": {**SAMPLE, "commitment": _GOAL, "event": {"type": "goal.reached", "data": _GOAL_EVENT}},
     "checkin": {
         **SAMPLE,
         "commitment": _CHECKIN,

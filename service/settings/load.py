@@ -14,7 +14,7 @@ from service.core.policy import PolicyBook
 from service.settings import channels as channels_file
 from service.settings import service as service_file
 from service.settings.address_book import build_book
-from service.settings.cadences import read_cadences
+from service.settings.cadences import read_cadences, series_of
 from service.settings.calendars import read_calendars
 from service.settings.channels import ChannelSettings, EmailChannel, read_channels
 from service.settings.check import check, wrong
@@ -149,7 +149,7 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
 
     cadences_document = folder.read("cadences.yaml")
     refuse_references(cadences_document)
-    series = read_cadences(cadences_document, graph) if people else ()
+    cadences = read_cadences(cadences_document, graph) if people else ()
     all_of_slack = {name for name, channel in channels.items() if isinstance(channel, SlackChannel)}
     around = Surroundings(graph, set(channels), template_names, all_of_slack) if people else None
     if around and service:
@@ -164,7 +164,8 @@ def _examine(folder: _Folder, env: Mapping[str, str], template_names: Collection
         book=build_book(people, zone),
         policies=live,
         warnings=folder.report.quiet_warnings(),
-        series=series,
+        series=series_of(cadences, graph),
+        cadences=cadences,
         pinned_policies=pinned,
         pinned_graph=pin_graph(graph),
         people_file=people_path,

@@ -8,6 +8,7 @@ from service.core.directory import Directory, World
 from service.core.events import CheckinScheduled
 from service.core.policy import PolicyBook
 from service.settings.address_book import AddressBook
+from service.settings.cadences import Cadence
 from service.settings.channels import ChannelSettings
 from service.settings.integrations import Integration
 from service.settings.problems import Problem
@@ -25,6 +26,7 @@ class Settings:
     policies: PolicyBook
     warnings: list[Problem]
     series: tuple[CheckinScheduled, ...] = ()  # who is in which cadence
+    cadences: tuple[Cadence, ...] = ()  # of which `series` is made
     pinned_policies: dict[str, bytes] = field(default_factory=dict)  # hash -> what to keep as policy:<hash>
     pinned_graph: bytes = b""  # what to keep as graph:<graph.hash>
     people_file: Path | None = None  # where the people stand, if not in directory.yaml itself

@@ -6,10 +6,11 @@ Also what one policy alone can get wrong but its shape does not show: ids, firin
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from service.core.closing import MOVED
+from service.core.closing import MILESTONE, MOVED, REACHED
 from service.core.directory import Directory
 from service.core.events import EVENTS, INTERNAL
 from service.core.policy import FIRINGS_MAX
+from service.core.recipients import EVENT_FROM
 from service.settings import durations
 from service.settings.document import Document, Path_
 from service.settings.expressions import ExpressionError, compile_condition
@@ -82,6 +83,9 @@ def _check_canary(document: Document, model: PolicyModel, around: Surroundings) 
 
 def _check_step(document: Document, path: Path_, step: StepModel, family: str, around: Surroundings) -> None:
     names = _check_recipients(document, path, step.notify, family, around)
+    if EVENT_FROM in names:
+        place = _place(document, (*path, "notify"), EVENT_FROM)
+        document.error(place, "a step is about time: nobody has caused it", "tell `event.from` in a reaction")
     _template(document, path, step.template, around)
     _condition(document, (*path, "skip_if"), step.skip_if, family, has_event=False)
     if durations.at(step.at).is_before:
@@ -98,7 +102,8 @@ def _check_step(document: Document, path: Path_, step: StepModel, family: str, a
 def events_of(family: str) -> list[str]:
     """What a policy of this family may react to: its events, people's answers, and a date that has moved."""
     known = [name for name in EVENTS if name not in INTERNAL and _family(name) in (family, "commitment")]
-    return sorted({*known, *([MOVED[family]] if family in MOVED else [])})
+    more = [MOVED[family]] if family in MOVED else []
+    return sorted({*known, *more, *([MILESTONE, REACHED] if family == "goal" else [])})
 
 
 def _family(event_type: str) -> str:

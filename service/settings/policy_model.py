@@ -17,22 +17,17 @@ from service.settings.problems import did_you_mean
 from service.settings.recipients import Notify
 
 # What a policy can be for, and the moments of each; the first is meant where none is named.
-MomentName = Literal["due", "close", "next_step", "last_activity"]
+MomentName = Literal["due", "close", "next_step", "last_activity", "period_end"]
 MOMENTS: dict[str, tuple[MomentName, ...]] = {
     "deadline": ("due",),
     "deal": ("close", "next_step", "last_activity"),
     "checkin": ("due",),
+    "goal": ("period_end",),
 }
-_LATER_FAMILIES = ("goal",)
 _MODES = ("live", "shadow", "canary")
 
 
 def _family(value: object) -> object:
-    if value in _LATER_FAMILIES:
-        raise wrong(
-            f"`for: {value}` comes with a later version",
-            "write `for: deadline`, `for: deal` or `for: checkin`",
-        )
     if not isinstance(value, str) or value not in MOMENTS:
         found = f"{shown(value)} is nothing a policy can be for"
         raise wrong(found, did_you_mean(value if isinstance(value, str) else "", MOMENTS))
@@ -175,10 +170,13 @@ class PolicyModel(Strict):
 
     policy: StepId = Field(description="Its name, for ever.")
     title: Line | None = None
-    for_: Annotated[Literal["deadline", "deal", "checkin"], BeforeValidator(_family)] = Field(alias="for")
+    for_: Annotated[Literal["deadline", "deal", "checkin", "goal"], BeforeValidator(_family)] = Field(
+        alias="for"
+    )
     moment: Annotated[MomentName, BeforeValidator(_moment)] = Field(
         "due",
-        description="Of a deadline or check-in `due`; of a deal `close` (if not named), `next_step`, `last_activity`.",
+        description="Of a deadline or check-in `due`; of a deal `close` (if not named), `next_step`, `last_activity`; "
+        "of a goal `period_end`.",
     )
     when: Expression | None = Field(
         None, description="Which commitments it is about; without it all of them."

@@ -23,11 +23,9 @@ FIXED = (
     "team.members",
     "everyone_told",
     "helpers",
+    "event.from",
 )
 PREFIXES = ("person", "team", "role", "channel")
-LATER = {
-    "event.from": "kudos come with a later version, and their giver with them",
-}
 # More than a dozen groups in one step is a mailing list, not an escalation.
 NAMES_MAX = 12
 
@@ -38,8 +36,6 @@ def _name(value: object) -> str:
         raise wrong(f"a recipient is a name{found}", "write it as in owner.manager or person:ana")
     if value in FIXED:
         return value
-    if value in LATER:
-        raise wrong(f"`{value}` cannot be told yet: {LATER[value]}", did_you_mean("", FIXED))
     prefix, separator, rest = value.partition(":")
     if separator and prefix in PREFIXES and rest:
         return value

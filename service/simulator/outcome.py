@@ -13,7 +13,7 @@ from service.core.directory import World
 from service.core.effects import Owed, decode_owed
 from service.core.events import CheckinScheduled, Event
 from service.core.reasons import SPOKEN
-from service.simulator.pure import PureRun, Why
+from service.simulator.pure import OfPeople, PureRun, Why
 
 # Time passes in stretches, so that a long silence is no loop and the caller hears how far it is.
 STRETCH = timedelta(days=1)
@@ -73,7 +73,12 @@ class Change(NamedTuple):
     new: Told | None
 
 
-def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinScheduled] = ()) -> Outcome:
+def simulate(
+    world: World,
+    events: Iterable[Event],
+    series: Sequence[CheckinScheduled] = (),
+    of_people: OfPeople | None = None,
+) -> Outcome:
     """Every event at its own time, every timer at its own. `events` by time; `series` are the check-ins there are.
 
     An event that arrives at the very moment of a timer is decided first, as in service.
@@ -82,7 +87,7 @@ def simulate(world: World, events: Iterable[Event], series: Sequence[CheckinSche
     with _uncollected():
         for event in events:
             if run is None:
-                run = PureRun(world, event.received_at)
+                run = PureRun(world, event.received_at, of_people)
                 run.schedule(series)
             _pass(run, event.received_at - timedelta(milliseconds=1))
             run.jump_to(event.received_at)

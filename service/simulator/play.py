@@ -4,7 +4,7 @@ The order of what happens is here, once, for every depth; a stage only knows how
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +12,12 @@ from typing import Protocol
 
 from service.core.directory import World
 from service.core.envelope import admit
+from service.core.events import CheckinScheduled
+from service.core.model import People, decode_state
+from service.core.people import SUBJECT
 from service.settings.load import load
 from service.settings.model import Settings
+from service.settings.said import with_people
 from service.simulator.judge import Message, Silence, Story, Verdict, judge
 from service.simulator.pure import PureRun
 from service.simulator.scenario import Happening, Scenario
@@ -52,7 +56,8 @@ class PureStage:
     slack = timedelta()
 
     def __init__(self, settings: Settings, now: datetime) -> None:
-        self.run = PureRun(world_of(settings), now)
+        self._settings = settings
+        self.run = PureRun(world_of(settings), now, lambda people: of_people(self._settings, people))
         self.run.schedule(settings.series)
 
     async def run_until(self, until: datetime) -> None:
@@ -65,8 +70,12 @@ class PureStage:
         self.run.give(admit(event, self.run.now)[0])
 
     async def replace(self, settings: Settings) -> None:
-        self.run.change(world_of(settings))
-        self.run.schedule(settings.series)
+        self._settings = settings
+        raw = self.run.states.get(SUBJECT)
+        said = decode_state(raw) if raw is not None else None
+        world, series = of_people(settings, said if isinstance(said, People) else People())
+        self.run.change(world)
+        self.run.schedule(series)
 
     async def apply_plan(self) -> None:
         self.run.apply_plan()
@@ -94,6 +103,12 @@ class PureStage:
 def world_of(settings: Settings) -> World:
     """What decisions look at, of a configuration without templates: messages are named, not rendered."""
     return settings.world({})
+
+
+def of_people(settings: Settings, people: People) -> tuple[World, Sequence[CheckinScheduled]]:
+    """The world and the check-in series once events have said this of people."""
+    said, _ = with_people(settings, people)
+    return world_of(said), said.series
 
 
 # A stage from the first configuration and the time it begins; what it opened is closed at the end.

@@ -5,7 +5,7 @@ files (scenario.py) nor the real clock.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from service.core.effects import Dead, Decision, Emit, Owed
 from service.core.envelope import SOURCE
 from service.core.events import EVENTS, TOPIC_OF_FAMILY, CheckinScheduled, Event, Timer
 from service.core.ids import split_subject
-from service.core.model import Commitment, decode_state, encode_state
+from service.core.model import Commitment, People, decode_state, encode_state
 from service.core.payload import read_payload
 from service.core.plan import plan, request
 from service.core.reasons import SPOKEN, Reason
@@ -30,6 +30,9 @@ TIMERS_MAX = 20_000
 
 # As the store forgets them (safety: effect keys are kept for seven days).
 KEYS_KEPT_FOR = timedelta(days=7)
+
+
+OfPeople = Callable[[People], tuple[World, Sequence[CheckinScheduled]]]
 
 
 class Endless(Exception):
@@ -56,8 +59,9 @@ class Why(NamedTuple):
 class PureRun:
     """Give it events in the order they arrive and move its clock; it never looks at another one."""
 
-    def __init__(self, world: World, now: datetime) -> None:
-        self.world, self.now = world, now
+    def __init__(self, world: World, now: datetime, of_people: OfPeople | None = None) -> None:
+        """`of_people` gives another world once events have said something of people."""
+        self.world, self.now, self._of_people = world, now, of_people
         self.states: dict[str, bytes] = {}
         self.due: dict[str, datetime] = {}
         self.sent: list[Sent] = []
@@ -139,6 +143,11 @@ class PureRun:
         for owed in decision.owed:
             self._deliver(owed)
         self.dead += decision.dead
+        if isinstance(decision.state, People) and self._of_people is not None:
+            world, series = self._of_people(decision.state)
+            if world.directory.hash != self.world.directory.hash:
+                self.change(world)
+                self.schedule(series)
         for emit in decision.emits:
             self._publish(emit)
         return decision

@@ -41,6 +41,9 @@ LOG_EVENTS: dict[str, str] = {
     "state_loss_accepted": "a shard goes on although events were lost: `--accept-state-loss` was given",
     "clock_differs": "this machine's clock and the store's differ; timers wait until they agree",
     "cadences_changed": "the configuration has other people in a cadence, or another cadence, than the store knew",
+    "people_changed": "events have said something of people; it is in force, beside what the files say",
+    "people_left_out": "what an event said of somebody does not count as things are (the line says why)",
+    "people_unreadable": "what events said of people cannot be read: an error of ours; the files alone count",
     # decisions
     "poison_timer": "a timer broke its rule: an error of ours; it is tried again later, the others go on",
     "poison_event": "an event broke its rule: an error of ours; it is kept as a dead letter, the others go on",

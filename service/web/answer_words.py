@@ -68,7 +68,8 @@ class Words:
 
     def label(self) -> str:
         """What the page calls the moment it speaks of."""
-        return {"close": "Closes", "last_activity": "Last activity"}.get(self.about, "Due")
+        named = {"close": "Closes", "last_activity": "Last activity", "period_end": "Period ends"}
+        return named.get(self.about, "Due")
 
     def is_over(self) -> bool:
         """Whether the next step is done, or gone, while its deal goes on."""

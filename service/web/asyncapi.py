@@ -87,11 +87,16 @@ def _message(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "title": name,
-        "description": f"Its subject is `data.{EVENTS[name].id_field}`.",
+        "description": _where(name),
         "contentType": MEDIA_TYPE,
         "payload": {"type": "object", "required": required, "properties": {**_ATTRIBUTES, **typed}},
         "examples": [{"name": name, "payload": example_of(name)}],
     }
+
+
+def _where(name: str) -> str:
+    kind = EVENTS[name]
+    return f"Its subject is `{kind.only}`." if kind.only else f"Its subject is `data.{kind.id_field}`."
 
 
 def _schemas(taken: list[str]) -> dict[str, Any]:

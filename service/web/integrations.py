@@ -13,6 +13,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.broker import Publication
+from service.channels.hook import OURS
 from service.core.effects import Dead, encode_effect
 from service.integrations import notes
 from service.integrations.mapping import Outcome, understood
@@ -37,6 +38,8 @@ _SHOWN_MAX = 20
 # To a body that was taken within a day, byte for byte: a vendor's retry, or somebody who recorded a request that bears
 # no time. A changed mapping makes something else of it, so it is read again then.
 _REPEATED = msgspec.json.encode({"accepted": 0, "ids": [], "ignored": 0, "repeated": True})
+# A 4xx, so that the message goes on to its reader's next channel instead of ending here.
+_OWN = "This is a message of ours: a webhook of channels.yaml points here. Nothing follows from it."
 # Anybody may send what is refused; only so much of it is noted.
 _noted_refusals = Buckets(capacity=5, per_s=0.2)
 
@@ -84,6 +87,10 @@ async def _take(
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
+    if OURS in request.headers:
+        deps.metrics.intake_refusals.labels("own_message").inc()
+        await _note(deps, integration, notes.Refused(await deps.store.now(), "own_message", _OWN))
+        return problem(422, "own_message", _OWN)
     digest = hashlib.blake2b(body, digest_size=16, key=integration.mapping).hexdigest()
     taken = f"taken {integration.name} {digest}"
     if await deps.store.kept(taken) is not None:

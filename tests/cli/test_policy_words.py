@@ -19,13 +19,13 @@ def test_without_a_subject_every_policy_is_explained(shell: Shell) -> None:
     said = answer.json["policies"]
     assert [policy["name"] for policy in said] == [
         *("checkins", "deadline-follow-through", "deal-close", "deal-next-step", "deal-stalled", "deal-wins"),
-        "first-day",
+        *("first-day", "goals"),
     ]
-    assert said[-1]["steps"][0] == {
+    assert said[-2]["steps"][0] == {
         "id": "reminder",
         "text": "Ten seconds before the deadline the owner is reminded.",
     }
-    assert shell("explain").out.count("(policy ") == 7
+    assert shell("explain").out.count("(policy ") == 8
 
 
 def test_its_ladder_is_drawn_into_a_file(shell: Shell) -> None:

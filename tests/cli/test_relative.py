@@ -70,7 +70,7 @@ def test_without_a_time_it_is_now() -> None:
 
 
 def test_a_type_that_no_rule_reads_yet_has_its_instants_found_by_their_names() -> None:
-    event = {"type": "goal.set", "data": {"close_at": "+1d", "title": "+1d", "at": "-1h"}}
+    event = {"type": "reward.requested", "data": {"close_at": "+1d", "title": "+1d", "at": "-1h"}}
 
     found: Any = absolute(event, NOW)
 

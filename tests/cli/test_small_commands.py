@@ -28,7 +28,7 @@ def test_the_shipped_configuration_is_fine(shell: Shell) -> None:
 
     assert answer.code == 0
     assert all(told.startswith("note: ") for told in answer.out.splitlines() if str(shell.config) in told)
-    assert answer.err == f"{shell.config}: fine (7 policies, 6 people, 2 channels, 2 notes)\n"
+    assert answer.err == f"{shell.config}: fine (8 policies, 6 people, 2 channels, 2 notes)\n"
 
 
 def test_what_is_proved_of_a_policy_is_shown_and_is_a_finding(shell: Shell) -> None:
@@ -43,7 +43,7 @@ def test_what_is_proved_of_a_policy_is_shown_and_is_a_finding(shell: Shell) -> N
         in answer.out
     )
     assert answer.err.endswith(
-        ": it loads, but not as meant (7 policies, 6 people, 2 channels, 1 warning, 2 notes)\n"
+        ": it loads, but not as meant (8 policies, 6 people, 2 channels, 1 warning, 2 notes)\n"
     )
     assert [found["severity"] for found in shell("validate", "--json").json["findings"]] == [
         "note",
@@ -107,7 +107,7 @@ def test_warnings_alone_are_fine_and_with_strict_they_are_findings(shell: Shell)
 
     assert (loose.code, strict.code) == (0, 1)
     assert loose.out.startswith(f"warning: {shell.config}/channel.yaml: is not read\n")
-    assert loose.err.endswith("fine (7 policies, 6 people, 2 channels, 1 warning, 2 notes)\n")
+    assert loose.err.endswith("fine (8 policies, 6 people, 2 channels, 1 warning, 2 notes)\n")
 
 
 def test_a_folder_that_is_not_there_is_named(shell: Shell) -> None:

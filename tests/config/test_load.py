@@ -46,6 +46,7 @@ def test_shipped_configuration_works_without_an_account() -> None:
             "deal-stalled",
             "deal-wins",
             "first-day",
+            "goals",
         )
     ]
     assert all(isinstance(channel, CaughtChannel) for channel in settings.channels.values())
@@ -56,7 +57,7 @@ def test_all_problems_of_all_files_come_at_once(config: Path) -> None:
     (config / "followthrough.yaml").write_text("data_dri: x\n")
     (config / "calendars.yaml").write_text("default: {hours: {mon: 9 to 5}}\nspain: {}\n")
     (config / "policies/a.yaml").write_text("policy: a\nfor: deadline\nstep: []\n")
-    (config / "policies/b.yaml").write_text("policy: b\nfor: goal\n")
+    (config / "policies/b.yaml").write_text("policy: b\nfor: gaol\n")
 
     found = {Path(problem.file).name for problem in errors(config)}
 

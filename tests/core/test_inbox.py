@@ -17,16 +17,19 @@ PEOPLE = [
     Person("ana", channels=("email", "slack")),
     Person("leo", active=False),
     Person("rosa", roles=("ops",)),
+    Person("kim", time_zone="Europe/Madrid", quiet="20:00-08:00"),
 ]
 WORLD = World(
     PolicyBook((), {}), Directory({p.id: p for p in PEOPLE}, {}, {}), {}, frozenset({"email"}), "role:ops"
 )
 
 
-def ask(to: str, key: str = "k1", stored: bytes | None = None, template: str = "missed") -> Decision:
+def ask(
+    to: str, key: str = "k1", stored: bytes | None = None, template: str = "missed", urgency: str = "normal"
+) -> Decision:
     request = NotificationRequested(
         to=to, subject="deadline/c1", policy="p", policy_hash="h", step="s", cycle=1, round=0, cause="",
-        kind="notice", template=template, urgency="normal", visibility="private", until="done", decided_at=NOW,
+        kind="notice", template=template, urgency=urgency, visibility="private", until="done", decided_at=NOW,
         reasons=["because"], facts={},
     )  # fmt: skip
     return _give(
@@ -94,3 +97,9 @@ def test_a_stand_in_whom_no_door_could_know_is_told_by_a_dead_letter() -> None:
     assert b'"delegate":"kim"' in dead.raw
     assert isinstance(decision.state, Inbox)
     assert [absence.delegate for absence in decision.state.absences] == [""], "away they are all the same"
+
+
+def test_a_late_delivery_knows_the_hours_in_which_its_reader_is_left_alone() -> None:
+    asked = [ask("kim"), ask("kim", urgency="high"), ask("ana"), ask("channel:wins")]
+
+    assert [owed.quiet for one in asked for owed in one.owed] == ["20:00-08:00 Europe/Madrid", "", "", ""]

@@ -1,6 +1,7 @@
 """What a delivery worker does with what is owed: one story each, against the store in memory."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.delivery.desk import (
     INBOX,
     NEVER,
     NO_MAILBOX,
+    NOON,
     TRY_LATER,
     UNKNOWN,
     Desk,
@@ -318,3 +320,36 @@ async def test_an_error_of_the_vendor_names_neither_address_nor_text_in_the_log_
     (logged,) = [one for one in await desk.store.log(INBOX) if b"delivery" in one.value]
     assert b"ana@example.com" not in logged.value
     assert b"Hello" not in logged.value
+
+
+QUIET = "20:00-08:00 Europe/Madrid"
+
+
+async def test_a_retry_that_falls_into_the_readers_quiet_hours_waits_for_their_end(desk: Desk) -> None:
+    desk.time = NOON.replace(hour=18, minute=55)  # 19:55 by ana's clock
+    desk.email.fails = [TRY_LATER, TRY_LATER]  # tried again after 5 seconds, and after 5 minutes
+    await desk.owe(an_owed(decided_at=desk.time, urgency="normal", quiet=QUIET))
+
+    async with desk.working():
+        for minutes in (0, 1, 6):
+            desk.later(minutes=minutes)
+            await desk.settled.count(1 + len(desk.settled.all))
+        desk.time = NOON.replace(day=25, hour=6, minute=50)
+        await desk.until_sent(1, step_s=60)
+
+    (_, first), (_, second), (_, third) = desk.email.tried
+    assert second - first == timedelta(minutes=1)
+    assert timedelta() <= third - NOON.replace(day=25, hour=7) <= timedelta(minutes=1)
+    waited = next(one for entry in await desk.log() for one in entry.reasons if one.code == Code.WAITING)
+    assert waited.text.startswith("it would come in ana's quiet hours by now; tried again in 12 h")
+
+
+async def test_what_passes_quiet_hours_is_tried_again_within_them(desk: Desk) -> None:
+    desk.time = NOON.replace(hour=18, minute=55)
+    desk.email.fails = [TRY_LATER, TRY_LATER]
+    await desk.owe(an_owed(decided_at=desk.time, urgency="high"))
+
+    async with desk.working():
+        await desk.until_sent(1, step_s=60)
+
+    assert desk.email.tried[-1][1] < NOON.replace(hour=19, minute=10)

@@ -17,6 +17,11 @@ from service.integrations import notes
 from service.settings.integrations import Integration
 from service.store.contract import Shard
 from service.web import integrations as route
+from tests.channels import judges
+from tests.channels.hooks import channel_to
+from tests.channels.samples import MESSAGE, owed
+from tests.channels.test_webhook import NEW
+from tests.channels.vendor import Vendor
 from tests.integrations.files import CRM, HUBSPOT, PIPEDRIVE, SECRET, hubspot, integration, pipedrive
 from tests.web.door import NOW, Door, opened
 
@@ -252,3 +257,20 @@ async def test_when_nothing_can_be_kept_nothing_is_accepted(
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     door.hold.set()
     assert door.published == []
+
+
+async def test_a_message_of_ours_that_comes_back_as_a_webhook_begins_nothing(door: Door) -> None:
+    """A webhook channel whose address is an integration of our own would tell somebody for each word it tells."""
+    body, headers = signed({"event_id": 1, "happened": NOW.isoformat(), "kind": "won", "deal": 9})
+    async with Vendor(judge=judges.webhook(NEW)) as vendor:
+        channel = channel_to("webhook", vendor.url(), secret=NEW)
+        await channel.send(owed(), MESSAGE, "")
+        await channel.close()
+    (sent,) = vendor.taken
+    marks = {name: value for name, value in sent.headers.items() if name.lower().startswith("followthrough")}
+
+    status, told = await door.send(body, {**headers, **marks}, "/integrations/crm")
+
+    assert (status, told["error"]) == (422, "own_message")
+    assert door.events() == []
+    assert (await door.send(body, headers, "/integrations/crm"))[1]["accepted"] == 1

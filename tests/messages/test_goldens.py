@@ -20,6 +20,7 @@ SHIPPED = (
     "digest",
     "escalated",
     "kept",
+    "milestone",
     "missed",
     "offer_help",
     "policy_broken",

@@ -82,6 +82,13 @@ class Installation:
             self._name.release()
             self._app = None
 
+    async def look_at_people(self) -> str:
+        """Take in what events said of people, as the service does each second; the hash of what is in force then."""
+        if self._app is None:
+            return ""
+        await self._app.look_at_people()
+        return self._app.settings.graph.hash
+
     def raise_what_broke(self) -> None:
         """The error of a part that ended by itself."""
         for task in self._tasks:

@@ -86,6 +86,7 @@ class WholeStage:
         """What is in the log from now on is read, unless a timer is due as well."""
         due = (await self._unfinished.look()).next_due
         await self._installation.open()
+        self._unfinished.graph = await self._installation.look_at_people()
         if give is not None:
             await give()
         if due is None or due > self._now:
@@ -96,7 +97,6 @@ class WholeStage:
     async def replace(self, settings: Settings) -> None:
         await self._installation.end()
         self._installation.settings = settings
-        self._unfinished.graph = settings.graph.hash
         await self._begin()  # who is in which cadence is said when the service starts
 
     async def story(self) -> Story:
@@ -109,6 +109,13 @@ class WholeStage:
     async def _finish(self) -> None:
         """Wait until everything is read, published and delivered, and no timer up to now is left."""
         give_up_at = time.monotonic() + STEP_S_MAX
+        await self._come_to_rest(give_up_at)
+        graph = await self._installation.look_at_people()
+        if graph != self._unfinished.graph:
+            self._unfinished.graph = graph
+            await self._come_to_rest(give_up_at)
+
+    async def _come_to_rest(self, give_up_at: float) -> None:
         while not (look := await self._unfinished.look()).is_quiet(self._now):
             self._installation.raise_what_broke()
             if time.monotonic() > give_up_at:

@@ -7,7 +7,7 @@ import pytest
 
 from service.core.directory import Directory, Person, Team
 from service.core.events import EVENTS, INTERNAL, Event
-from service.core.model import CheckIn, Commitment, Deal, Moment, Report, Told
+from service.core.model import CheckIn, Commitment, Deal, Goal, Moment, Report, Told
 from service.core.policy import ConditionFailed
 from service.core.view import expression_view, facts
 from service.settings.expression_view import SAMPLE, SAMPLES
@@ -164,6 +164,8 @@ def test_sample_has_the_shape_of_the_view(family: str) -> None:
         state.checkin = CheckIn(
             "weekly", period="2026-W47", outcome="submitted", grace_at=AT, submitted_at=AT, report=report
         )
+    if family == "goal":
+        state.goal = Goal("revenue", "100", "EUR", "50.5", "2026-10-01", "why", reached=[50])
     event = Event(
         id="1",
         source="s",

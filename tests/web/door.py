@@ -28,7 +28,7 @@ from service.web.server import WebServer
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
-BOOK = AddressBook(_ids={"ana@example.com": "ana"})
+BOOK = AddressBook(ids={"ana@example.com": "ana"})
 GRAPH = Directory({"ana": Person("ana"), "leo": Person("leo")}, {}, {})
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 

@@ -1,0 +1,165 @@
+"""Goals: a number to reach by the end of a period. What each of their events does to one; the table is at the end.
+
+A goal counts milestones, each once, for ever: a number that is corrected and rises again is no second success. Reached,
+it is done, and goes on counting: a milestone above its target is told as well, and a number that falls back opens it.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from msgspec import UNSET
+
+from service.core.closing import MILESTONE, REACHED, react
+from service.core.draft import Draft
+from service.core.ending import end, reopen
+from service.core.events import GoalClosed, GoalProgress, GoalSet
+from service.core.ladder import match
+from service.core.merge import take
+from service.core.model import Goal, Moment
+from service.core.planning import hand_over, moment_named, move, settle_date, take_date
+from service.core.reasons import Code
+from service.core.view import CLOSED
+
+FAMILY, MOMENT = "goal", "period_end"
+
+# In per cent of the target, of a goal that names none.
+MILESTONES = (50, 80, 100)
+# More is a mistake in a number or in its unit.
+PERCENT_MAX = 1_000_000
+
+_FACTS = ("title", "url")
+_GOAL_FACTS = ("metric", "target", "unit", "why", "milestones")
+
+
+def _goal(draft: Draft) -> Goal:
+    """The part of the state that only a goal has, with its moment there."""
+    moment_named(draft, MOMENT)
+    if draft.state.goal is None:
+        draft.state.goal = Goal()
+    return draft.state.goal
+
+
+def _moment(draft: Draft) -> Moment:
+    return draft.state.moments[MOMENT]
+
+
+def on_set(draft: Draft, data: GoalSet) -> None:
+    """A goal is set, or all of it is said again: perhaps another target, another period, another owner."""
+    state, goal, at = draft.state, _goal(draft), draft.happened_at
+    is_new = state.opened_at is None
+    if data.period_end < data.period_start:
+        draft.because(Code.REFUSED, "its period ends before it begins; nothing was changed")
+        return
+    if state.status in CLOSED and state.status != "met" and not is_new:
+        draft.because(Code.CLOSED, "it is closed already; recorded, nothing follows")
+        return
+    if is_new:
+        state.set_at, state.opened_at = at, draft.now
+    old_owner = state.owner
+    given: dict[str, object] = {**_whose(draft, data), **_given(data, _FACTS)}
+    changed = take(state, given, at)
+    numbers = {**_given(data, _GOAL_FACTS), "starts_on": data.period_start.isoformat()}
+    changed |= take(state, numbers, at, goal)
+    if is_new:
+        _open(draft, data)
+        return
+    if "owner" in changed and state.status == "open":
+        hand_over(draft, old_owner)
+    is_moved = state.status == "open" and move(draft, MOMENT, UNSET, data.period_end)
+    if not changed and not is_moved:
+        draft.because(Code.UNCHANGED, "it says nothing new")
+    elif state.status == "open":
+        match(draft)
+    _count(draft)
+    react(draft, _moment(draft))
+
+
+def _given(data: GoalSet, names: tuple[str, ...]) -> dict[str, object]:
+    return {name: value for name in names if (value := getattr(data, name)) is not UNSET}
+
+
+def _whose(draft: Draft, data: GoalSet) -> dict[str, object]:
+    """A team's goal is its lead's to look after, and the team's to hear of."""
+    directory = draft.world.directory
+    team = None if data.owner in directory.people else directory.teams.get(data.owner)
+    whose: dict[str, object] = {"owner": team.lead if team else data.owner}
+    named = team.id if team else data.team
+    return whose if named is UNSET else {**whose, "team": named}
+
+
+def _open(draft: Draft, data: GoalSet) -> None:
+    """The first time we hear of it as a whole; its number or its end may have come before (out of order)."""
+    state, moment = draft.state, _moment(draft)
+    if not take_date(draft, MOMENT, UNSET, data.period_end):
+        settle_date(draft, moment)
+    if state.status in CLOSED:
+        draft.because(Code.CLOSED, f"it was {state.status} before we heard of it")
+        return
+    state.status, state.remove_at = "open", None
+    draft.because(Code.RECORDED, "a new goal")
+    match(draft)
+    react(draft, moment)
+    _count(draft)
+
+
+def on_progress(draft: Draft, data: GoalProgress) -> None:
+    """The number as it stands now: the newest one counts."""
+    state, goal = draft.state, _goal(draft)
+    if state.status in CLOSED and state.status != "met":
+        draft.because(Code.CLOSED, f"it is {state.status} already; recorded, nothing follows")
+        return
+    changed = take(state, {"value": data.value}, draft.happened_at, goal)
+    if isinstance(data.note, str):
+        take(state, {"note": data.note}, draft.happened_at)
+    if state.opened_at is None:
+        draft.because(Code.STUB, "we have not heard of this goal yet; kept until we do")
+        return
+    if not changed:
+        draft.because(Code.UNCHANGED, "it says nothing new, or something newer is known")
+        return
+    _count(draft, data.by if isinstance(data.by, str) else "")
+    if state.status == "open":
+        match(draft)
+    react(draft, _moment(draft))
+
+
+def _count(draft: Draft, by: str = "") -> None:
+    """How far it is, and what follows: the end when the target is reached, a milestone on the way and beyond."""
+    state, goal = draft.state, _goal(draft)
+    if not goal.value:
+        return
+    state.progress = percent = percent_of(goal)
+    unit = f" {goal.unit}" if goal.unit else ""
+    draft.because(Code.RECORDED, f"{goal.value} of {goal.target}{unit}: {percent} %")
+    passed = [
+        one for one in sorted(goal.milestones or MILESTONES) if one <= percent and one not in goal.reached
+    ]
+    goal.reached += passed
+    if state.status == "met" and percent < 100:
+        reopen(draft)
+    elif state.status == "open" and percent >= 100:
+        end(draft, "met", UNSET, by, on=REACHED)
+    elif passed:
+        react(draft, _moment(draft), MILESTONE)
+
+
+def percent_of(goal: Goal) -> int:
+    """Whole per cent, rounded down: 99.9 % is not there. 0 where no target above zero is known."""
+    target, value = Decimal(goal.target or 0), Decimal(goal.value or 0)
+    if target <= 0 or value <= 0:
+        return 0
+    return min(int(value * 100 / target), PERCENT_MAX)
+
+
+def on_closed(draft: Draft, data: GoalClosed) -> None:
+    """Given up, or its period is over for good."""
+    _goal(draft)
+    end(draft, "cancelled", data.at, data.by)
+
+
+RULES: dict[str, Callable[[Draft, Any], None]] = {
+    "goal.set": on_set,
+    "goal.progress": on_progress,
+    "goal.closed": on_closed,
+}

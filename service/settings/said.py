@@ -1,0 +1,72 @@
+"""A configuration with what events have said of people laid over its directory: graph, address book and cadences.
+
+What an address is worth is decided here: whoever may send events must not thereby read other people's mail.
+"""
+
+import dataclasses
+
+from msgspec.structs import replace
+
+from service.core.message import Reader
+from service.core.model import People
+from service.core.people import Left, with_said
+from service.settings.address_book import AddressBook
+from service.settings.cadences import series_of
+from service.settings.graph import compile_graph, pin_graph
+from service.settings.mail_address import BadAddress, normalise
+from service.settings.model import Settings
+from service.settings.zones import known_zones
+
+
+def with_people(files: Settings, people: People) -> tuple[Settings, list[Left]]:
+    """The settings as they are in force, and what events said that does not count as things are; `files` alone where
+    they said nothing."""
+    if not people.said:
+        return files, []
+    graph, left = with_said(files.graph, people, known_zones())
+    pinned = pin_graph(graph)
+    graph = compile_graph(pinned)
+    book, more = _book(files, people, {who: person.time_zone for who, person in graph.people.items()})
+    series = series_of(files.cadences, graph)
+    return dataclasses.replace(files, graph=graph, pinned_graph=pinned, book=book, series=series), left + more
+
+
+def _book(files: Settings, people: People, zones: dict[str, str]) -> tuple[AddressBook, list[Left]]:
+    """Names as events have them; an address only for whoever has none in the files, in a domain that the files know."""
+    book, left = files.book, list[Left]()
+    ids = dict(book.ids)
+    domains = {address.rpartition("@")[2] for address in ids}
+    readers = {who: replace(one, time_zone=zones[who]) for who, one in book.readers.items()}
+    for who, words in sorted(people.said.items()):
+        if who not in zones:
+            continue
+        known = readers.get(who) or Reader(who, who, zones[who])
+        name = words["name"].value if "name" in words else None
+        readers[who] = replace(known, name=name if isinstance(name, str) else known.name)
+        address = words["email"].value if "email" in words else None
+        if not isinstance(address, str):
+            continue
+        found, why = _address(address, who, files, ids, domains)
+        if why:
+            left.append(Left(who, "email", why))
+            continue
+        ids[found.casefold()] = who
+        readers[who] = replace(readers[who], addresses={"email": found})
+    return dataclasses.replace(book, readers=readers, ids=ids), left
+
+
+def _address(
+    address: str, who: str, files: Settings, ids: dict[str, str], domains: set[str]
+) -> tuple[str, str]:
+    """The address as it is written to, or why it is not."""
+    if who in files.graph.people:
+        return "", "the address of somebody in directory.yaml is changed there"
+    try:
+        found = normalise(address)
+    except BadAddress as error:
+        return "", f"the address {error}"
+    if ids.get(found.casefold(), who) != who:
+        return "", f"it is `{ids[found.casefold()]}`'s address"
+    if found.rpartition("@")[2] not in domains:
+        return "", "nobody in directory.yaml has an address in its domain"
+    return found, ""
