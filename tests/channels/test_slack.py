@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from service.channels.contract import ChannelError, Outlets
+from service.channels.contract import ChannelError, Outlets, Rate
 from service.channels.slack import SlackChannel
 from service.channels.slack_api import SlackApi
 from service.channels.slack_blocks import payload
@@ -352,3 +352,4 @@ def test_channels_yaml_makes_it_with_its_keys() -> None:
     assert SlackChannel.of("slack", heard, Memory().outlets).is_heard
     assert not SlackChannel.of("slack", deaf, Memory().outlets).is_heard
     assert heard.to.url == "https://slack.com/api/"
+    assert SlackChannel.rate == Rate(1)

@@ -1,10 +1,12 @@
 """`/commit`, `/done` and `/snooze`: what they do, for whom, and what is answered to whatever cannot be done."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from service.web import slack
 from tests.channels.sink import CERTIFICATE
@@ -150,9 +152,17 @@ async def test_whoever_is_unknown_or_types_what_we_do_not_know_is_told_so(world:
     )
 
 
-async def test_a_member_id_in_the_directory_needs_no_address_in_slack(world: SlackWorld) -> None:
-    from dataclasses import replace
+async def test_whoever_has_left_is_nobody_of_ours_any_more(world: SlackWorld) -> None:
+    graph = world.settings.graph
+    left = {**graph.people, "ana": structs.replace(graph.people["ana"], active=False)}
+    world.settings = replace(world.settings, graph=structs.replace(graph, people=left))
 
+    assert "add `slack: U0ANA` to your entry" in await world.type("/done", "c1")
+
+    assert (await world.state()).status == "open"
+
+
+async def test_a_member_id_in_the_directory_needs_no_address_in_slack(world: SlackWorld) -> None:
     book = replace(world.settings.book, _slack_ids={"U0KIM": "kim", "U0TWO": ""})
     world.settings = replace(world.settings, book=book)
 

@@ -337,14 +337,18 @@ async def test_a_slack_that_does_not_say_who_pressed_changes_nothing(world: Slac
 
 
 async def test_nothing_is_answered_at_an_address_that_is_not_slack_s(world: SlackWorld) -> None:
-    requests = len(world.vendor.requests)
+    connections = world.vendor.connections
+    here = world.vendor.url("/reply/x")
     for url in (
-        "http://localhost/",
-        "https://evil.example/",
+        here.replace("localhost", "127.0.0.1"),  # whom the configuration lets us call, and who is not Slack
+        here.replace("https", "http"),
         "https://localhost.evil.example/x",
         "file:///etc/passwd",
         "",
     ):
         await world.channel.api.reply(url, "hello")
+    assert world.vendor.connections == connections
 
-    assert len(world.vendor.requests) == requests
+    await world.channel.api.reply(here, "hello")
+
+    assert await world.told() == "hello"
