@@ -46,7 +46,7 @@ def _other(how: str, name: str) -> Integration:
 @pytest.fixture
 async def door(opened_door: Door) -> Door:
     opened_door.reset()
-    opened_door.store._room.taken.clear()
+    opened_door.store._room.kept.clear()
     for record in await _letters(opened_door):
         await opened_door.store.forget_dead(*record[:2])
     return opened_door
