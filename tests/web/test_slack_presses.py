@@ -26,6 +26,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackWorld]:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    # A person does not wait for a busy machine; a test does.
+    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 20)
+    monkeypatch.setattr(slack, "ANSWER_WITHIN_S", 20)
     async with slack_world() as world:
         yield world
 
