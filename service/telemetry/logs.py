@@ -68,6 +68,7 @@ LOG_EVENTS: dict[str, str] = {
     "template_broke": "a template failed; the built-in text was sent instead",
     # the web
     "request_failed": "a request ended in an error of ours",
+    "background_failed": "what went on after a request was answered ended in an error of ours",
 }
 
 HIDDEN = "…"

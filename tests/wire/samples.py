@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 
 from service.broker import Placed
 from service.broker.kafka import Access, KafkaLog
-from service.channels import slack_places
+from service.channels.slack_places import Place
 from service.consumers.kafka_records import read_record
 from service.core import effects
 from service.core.effects import Dead, Emit, LogEntry, Owed, encode_effect
@@ -137,9 +137,8 @@ WIRE: dict[str, Sample] = {
         lambda raw: msgspec.json.decode(raw, type=templates._Bundle),
     ),
     "link": Sample(_link, _read_link),
-    "slack.place": Sample(
-        lambda: msgspec.msgpack.encode(filled(slack_places.Place)),
-        lambda raw: msgspec.msgpack.decode(raw, type=slack_places.Place),
+    "kept.slack-place": Sample(
+        lambda: msgspec.msgpack.encode(filled(Place)), lambda raw: msgspec.msgpack.decode(raw, type=Place)
     ),
 }
 
