@@ -48,7 +48,7 @@ async def test_an_effect_that_is_published_twice_is_applied_once(shard: OneShard
         await shard.catch_up()
 
     codes = [[reason.code for reason in entry.reasons] for entry in await shard.log()]
-    assert codes == [[Code.UNMATCHED], *[[Code.ALREADY_DECIDED]] * (2 * batches - 1)]
+    assert codes == [[Code.STUB], *[[Code.ALREADY_DECIDED]] * (2 * batches - 1)]
 
 
 async def test_after_a_rollback_the_lost_decisions_are_taken_anew_and_the_log_says_so_once(
