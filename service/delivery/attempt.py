@@ -5,7 +5,6 @@ Whatever is not a plain success is a reason (`outcome.py`); an unexpected except
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -17,7 +16,7 @@ from service.core.still_owed import left_of, still_owed, subjects_of
 from service.delivery import outcome
 from service.delivery.address import address_of
 from service.delivery.breaker import Breakers
-from service.delivery.lanes import HOLD_S, Held, Timer
+from service.delivery.lanes import BLINK_S, HOLD_S, Held, Lane, Timer
 from service.delivery.limits import Limits
 from service.delivery.outcome import Outcome
 from service.delivery.report import Report
@@ -29,9 +28,6 @@ from service.telemetry.faultpoint import fault_point
 PATIENCE_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 T = TypeVar("T")
-
-# What surrounds a channel's own work, so that its lane knows its pace.
-Sending = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Texts(NamedTuple):
@@ -59,7 +55,7 @@ class Attempts:
         self._store, self._shard_of, self._channels, self._texts = store, shard_of, channels, texts
         self._limits, self._breakers, self._report, self._timer = limits, breakers, report, timer
 
-    async def __call__(self, held: Held, sending: Sending) -> Outcome:
+    async def __call__(self, held: Held, lane: Lane) -> Outcome:
         """The order of work.
 
         1. Nothing that has waited here too long: another worker may have it by now.
@@ -76,9 +72,9 @@ class Attempts:
         if owed.parts and not owed.is_final:
             states = {subject: await self._state(held, subject) for subject in subjects_of(owed)}
             return outcome.checked(owed, left_of(owed, states), self.now(held))
-        untrue = still_owed(owed, await self._state(held, owed.subject))
+        untrue = await self._untrue(held)
         if untrue is not None:
-            return outcome.cancelled(owed, untrue, self.now(held))
+            return untrue
         channel, reader = self._channels[owed.channel], self._texts.read(owed.to)
         address = address_of(owed, reader, channel)
         if address is None:
@@ -87,12 +83,17 @@ class Attempts:
         if held_back is not None:
             return held_back
         message = await self._patiently(held, lambda: self._texts.render(owed, reader))
-        return await self._send(held, channel, message, address, sending)
+        return await self._send(held, channel, message, address, lane)
 
     def now(self, held: Held) -> datetime:
         """The store's clock when the entry was claimed, plus what this process measured since: no round trip."""
         now = held.at + timedelta(seconds=self._timer() - held.since)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    async def _untrue(self, held: Held) -> Outcome | None:
+        """The end of what stopped being true while it waited."""
+        why = still_owed(held.owed, await self._state(held, held.owed.subject))
+        return outcome.cancelled(held.owed, why, self.now(held)) if why is not None else None
 
     async def _state(self, held: Held, subject: str) -> Commitment | None:
         shard = self._shard_of(subject)
@@ -118,15 +119,19 @@ class Attempts:
         return outcome.waiting(owed, wait_s, f"{owed.channel} was out of order and is being tried", now)
 
     async def _send(
-        self, held: Held, channel: Channel, message: Message, address: str, sending: Sending
+        self, held: Held, channel: Channel, message: Message, address: str, lane: Lane
     ) -> Outcome:
-        owed = held.owed
+        owed, ready = held.owed, self._timer()
         fault_point("before_send")
         try:
-            async with sending():
+            async with lane.turn:
                 if self._is_old(held):  # it waited for its turn at the channel as well
                     return self._too_old(held)
-                await self._timed(channel.send(owed, message, address), owed.channel)
+                has_waited = self._timer() - ready > BLINK_S
+                if has_waited and (untrue := await self._untrue(held)) is not None:
+                    return untrue
+                with lane.sending():
+                    await self._timed(channel.send(owed, message, address), owed.channel)
         except ChannelError as error:
             return await self._refused(held, address, error)
         except StoreDown as error:  # A caught message is kept in the store.

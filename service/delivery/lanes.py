@@ -9,7 +9,7 @@ so quick that its room empties in a blink makes the reader wait, because steppin
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,7 +51,9 @@ class Lane:
         timer: Timer = time.monotonic,
     ) -> None:
         self.name, self._sends, self._work, self._timer = name, sends, work, timer
-        self._free = asyncio.Semaphore(sends)
+        self.turn = asyncio.Semaphore(
+            sends
+        )  # to be held while sending: never more at once than the channel is good for
         self._queue: asyncio.Queue[Held | None] = asyncio.Queue()
         self._pace_s = 0.0
         self._begun: dict[object, float] = {}  # a send under way -> when it began
@@ -101,21 +103,17 @@ class Lane:
         self._last_slot = min(turn, now + HOLD_S)
         return self._last_slot - now
 
-    @contextlib.asynccontextmanager
-    async def sending(self) -> AsyncIterator[None]:
-        """Around the channel's own work, of which there is never more at once than it is good for. That alone is its
-        pace: a store that is away makes no channel slow."""
-        async with self._free:
-            send = object()
-            begun = self._begun[send] = self._timer()
-            try:
-                yield
-            finally:
-                took = self._timer() - begun
-                del self._begun[send]
-                self._pace_s = (
-                    took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
-                )
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[None]:
+        """Around the channel's own work: that alone is its pace. A store that is away makes no channel slow."""
+        send = object()
+        begun = self._begun[send] = self._timer()
+        try:
+            yield
+        finally:
+            took = self._timer() - begun
+            del self._begun[send]
+            self._pace_s = took if not self._pace_s else self._pace_s + PACE_WEIGHT * (took - self._pace_s)
 
     def close(self) -> None:
         """Begin nothing new. What was waiting stays in the store."""

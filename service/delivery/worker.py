@@ -142,7 +142,7 @@ class DeliveryWorker:
         """One attempt and its outcome. Whatever goes wrong is this delivery's trouble only."""
         owed = held.owed
         try:
-            result = await self._attempt(held, lane.sending)
+            result = await self._attempt(held, lane)
         except StoreDown as error:
             # Nothing left; the entry stays in the outbox, and the store gives it out again.
             self._report.failure("attempt", error, owed.key)

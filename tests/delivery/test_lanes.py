@@ -14,10 +14,11 @@ class Work:
 
     async def __call__(self, held: Held, lane: Lane) -> None:
         self.in_hand += 1
-        async with lane.sending():
-            self.begun.release()
-            await self.gate.wait()
-            self.time += self.takes_s
+        async with lane.turn:
+            with lane.sending():
+                self.begun.release()
+                await self.gate.wait()
+                self.time += self.takes_s
 
     def now(self) -> float:
         return self.time

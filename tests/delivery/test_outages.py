@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from service.channels.contract import ChannelError
+from service.core.effects import Owed
+from service.core.message import Message, Reader
 from service.core.reasons import Code
 from service.delivery.retry import SCHEDULE_S
 from tests.delivery.desk import (
@@ -18,6 +20,7 @@ from tests.delivery.desk import (
     Desk,
     ObedientChannel,
     an_owed,
+    message_of,
 )
 
 
@@ -78,6 +81,35 @@ async def test_f16_what_waited_until_another_worker_may_have_it_is_not_sent_but_
         await desk.settled.count(3)
 
     assert [owed.attempt for owed, _, _ in desk.email.accepted] == [0, 0]
+
+
+async def test_what_stopped_being_true_while_it_waited_for_its_turn_at_the_channel_is_not_sent(
+    desk: Desk,
+) -> None:
+    desk.email.concurrency = 1
+    desk.email.gate = asyncio.Event()
+    elapsed_s = 0.0
+    desk.timer = lambda: elapsed_s
+    rendered = asyncio.Event()
+
+    def render(owed: Owed, reader: Reader) -> Message:
+        if owed.subject == "deadline/c2":
+            rendered.set()
+        return message_of(owed, reader)
+
+    desk.render = render
+    await desk.owe(an_owed(1), an_owed(2))
+
+    async with desk.working():
+        await desk.email.has_tried(1)
+        await rendered.wait()
+        await desk.subject("deadline/c2", status="met")
+        elapsed_s = 5.0
+        desk.email.gate.set()
+        await desk.settled.count(2)
+
+    assert [owed.subject for owed, _, _ in desk.email.accepted] == ["deadline/c1"]
+    assert desk.outcomes() == {"sent": 1, "cancelled": 1}
 
 
 async def test_f17_a_refusal_for_now_is_tried_later_and_one_person_s_trouble_is_not_another_s(
