@@ -150,11 +150,18 @@ def tell_already_late(draft: Draft, moment: Moment) -> None:
 
 def mention_imported(draft: Draft, moment: Moment) -> None:
     """Imported after its time: no policy fires backwards. Whose it is and their manager find it in their next digest,
-    beside all that came with it, and nothing more follows."""
+    beside all that came with it, and nothing more follows. With neither of them there it is in the fallback contact's.
+    """
     live = [policy for policy in (policy_of(draft, run) for run in moment.runs) if policy.steps]
     live.sort(key=draft.is_shadow)
+    if not live:
+        return
     text = "it was overdue already when it was imported; nobody was told of it before"
-    for to in resolve(_IMPORT_IS_FOR, draft.state, draft.world.directory) if live else []:
+    found = resolve(_IMPORT_IS_FOR, draft.state, draft.world.directory)
+    if not found:
+        found = resolve(Recipients((draft.world.fallback_contact,)), draft.state, draft.world.directory)
+        text = f"{draft.state.owner} is nobody we know; {text}"
+    for to in found:
         template = "missed" if to == draft.state.owner else "escalated"
         notice = Notice(to, template, IMPORTED, moment, [text], live[0], urgency="low", until="done")
         if draft.mention(notice):
@@ -188,6 +195,10 @@ def hand_over(draft: Draft, old_owner: str) -> None:
         )
         draft.because(Code.HANDED_OVER, f"{state.owner} is told: {text}")
     state.told = [told for told in state.told if told.to != old_owner]
+    if draft.event and draft.event.is_import and old_owner not in draft.world.directory.people:
+        for one in moments:  # neither of whom it is for was there when it was imported
+            if one.at is not None and one.at <= draft.now:
+                mention_imported(draft, one)
 
 
 def settle_date(draft: Draft, moment: Moment) -> None:
