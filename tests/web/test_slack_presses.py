@@ -106,8 +106,28 @@ async def test_an_answer_in_the_thread_shows_in_the_first_message_and_to_whoever
     await world.press(reply, "done")
 
     await world.shows(reply, "Done. Thank you.")
-    root, dana = await world.shows(first, "Done. Thank you."), await world.shows(for_dana, "Done. Thank you.")
+    root, dana = await world.shows(first, "Done. Thank you."), await world.shows(for_dana, "Done Fri 27 Nov")
     assert [names(message) for message in (root, dana)] == [["open"], ["open"]]
+
+
+@pytest.mark.parametrize("is_on_the_page", [False, True])
+async def test_what_an_answer_says_to_its_author_stands_in_nobody_else_s_message(
+    world: SlackWorld, is_on_the_page: bool
+) -> None:
+    first = await world.tell()
+    await world.pass_time(timedelta(days=4))
+    for_dana = await world.tell("dana", "escalated")
+
+    if is_on_the_page:
+        async with world.web.post(f"/a/{world.token()}", data={"do": "acknowledge"}) as response:
+            assert response.status == 200
+    else:
+        await world.press(first, "acknowledge")
+
+    await world.shows(first, "You’re on it")
+    shown = json.dumps(await world.shows(for_dana, "Ana Ruiz is on it since"), ensure_ascii=False)
+    assert "You’re on it" not in shown
+    assert "had been told" not in shown
 
 
 async def test_an_answer_given_on_the_page_shows_in_slack(world: SlackWorld) -> None:
