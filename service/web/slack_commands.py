@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from service.broker import Publication
 from service.core.envelope import admit
 from service.core.errors import BadEvent
-from service.core.ids import effect_key, split_subject
+from service.core.ids import effect_key
 from service.core.view import iso
 from service.messages.links import LinkPayload
 from service.web import answering, slack_find, slack_standing, slack_when
@@ -130,7 +130,7 @@ def _ask(said: str, found: list[Found], person: str, deps: WebDeps) -> str:
     zone = deps.settings().graph.zone_of(person)
     lines = [
         f"• {one.title} ({'due ' + local_time(one.due_at, zone) if one.due_at else 'no date'}):"
-        f" {split_subject(one.subject)[1]}"
+        f" {one.name}"
         for one in found[: slack_find.SHOWN_MAX]
     ]
     return "\n".join([f"{said}. Your nearest ones, and the id that names each for certain:", *lines])

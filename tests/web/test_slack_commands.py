@@ -103,6 +103,33 @@ async def test_what_names_nothing_or_too_much_is_answered_with_the_nearest_ones(
     assert await world.appended() == events
 
 
+async def test_an_id_that_a_deal_and_a_deadline_share_names_neither(world: SlackWorld) -> None:
+    await world.promise("Call Acme", commitment_id="17")
+    step = {"next_step": "Call Joe", "next_step_at": "2026-11-27T10:00:00Z"}
+    await world.publish("deal.created", deal_id="17", title="Globex", owner="ana", **step)
+    events = await world.appended()
+
+    said = await world.type("/done", "17")
+
+    assert said.splitlines()[1:] == [
+        "• Call Acme (due Tue 24 Nov 2026, 10:00): deadline/17",
+        "• Call Joe (Globex) (due Fri 27 Nov 2026, 11:00): deal/17",
+    ]
+    assert await world.appended() == events
+    assert await world.type("/done", "deal/17") == "Call Joe (Globex): Done. Thank you."
+    assert (await world.state("deadline/17")).status == "open"
+
+
+@pytest.mark.parametrize("part", ["it", "isi", "acm", "visit acm", "(", "…"])
+async def test_a_part_of_a_word_names_nothing(world: SlackWorld, part: str) -> None:
+    await world.promise("Visit (again) Acme, then write.", commitment_id="c2")
+
+    assert "does not name one of your open commitments" in await world.type("/done", part)
+
+    assert (await world.state("deadline/c2")).status == "open"
+    assert "Done. Thank you." in await world.type("/done", "write acme again")
+
+
 async def test_nobody_answers_for_another(world: SlackWorld) -> None:
     await world.promise("Call Acme", commitment_id="c2", owner="dana")
 
