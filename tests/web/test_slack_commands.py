@@ -37,12 +37,13 @@ async def test_a_promise_is_recorded_for_whoever_makes_it_in_their_own_zone(worl
     )
 
 
-async def test_a_day_without_an_hour_ends_as_the_calendar_says(world: SlackWorld) -> None:
-    said = await world.type("/commit", "Call Acme by Friday")
+@pytest.mark.parametrize("by", ["by", "By", "BY"])
+async def test_a_day_without_an_hour_ends_as_the_calendar_says(world: SlackWorld, by: str) -> None:
+    said = await world.type("/commit", f"Stand by Acme {by} Friday")
 
     state = await world.state(f"deadline/{said.partition('/done ')[2].partition('”')[0]}")
     assert state.moments["due"].on == "2026-11-27"
-    assert "by Fri 27 Nov 2026" in said
+    assert said.startswith("You committed to “Stand by Acme” by Fri 27 Nov 2026.")
 
 
 async def test_a_promise_that_cannot_be_recorded_is_answered_with_what_is_right(world: SlackWorld) -> None:
