@@ -47,7 +47,7 @@ async def answer(command: Command, channel: "SlackChannel", deps: WebDeps) -> st
     act = _COMMANDS.get(command.name)
     if act is None:
         return f"{command.name} is no command of Followthrough; there are {', '.join(_COMMANDS)}."
-    person = await person_of(command.member, channel, deps)
+    person = await person_of(command, channel, deps)
     if person is None:
         return UNKNOWN.format(member=command.member)
     try:
@@ -131,8 +131,7 @@ def _ask(said: str, found: list[Found], person: str, deps: WebDeps) -> str:
         return _NOTHING_OPEN
     zone = deps.settings().graph.zone_of(person)
     lines = [
-        f"• {one.title} ({'due ' + local_time(one.due_at, zone) if one.due_at else 'no date'}):"
-        f" {one.name}"
+        f"• {one.title} ({'due ' + local_time(one.due_at, zone) if one.due_at else 'no date'}): {one.name}"
         for one in found[: slack_find.SHOWN_MAX]
     ]
     return "\n".join([f"{said}. Your nearest ones, and the id that names each for certain:", *lines])

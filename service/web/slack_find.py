@@ -30,7 +30,9 @@ class Found(NamedTuple):
     moment: str
     changed: int
     due_at: datetime | None
-    name: str  # what it is called for certain: its id, with its family where another one of theirs has the same
+    name: (
+        str  # what it is called for certain: its id, with its family where another one of theirs has the same
+    )
 
 
 async def open_of(person: str, deps: WebDeps) -> list[Found]:

@@ -198,6 +198,7 @@ async def test_a_member_id_in_the_directory_needs_no_address_in_slack(world: Sla
     world.settings = replace(world.settings, book=book)
 
     assert "Nothing of yours is open" in await world.type("/done", "x", member_id="U0KIM")
+    assert "add `slack: U0KIM`" in await world.type("/done", "x", member_id="U0KIM", team_id="T0EVIL")
     assert "users.info" not in world.slack.calls
     assert "add `slack: U0TWO`" in await world.type("/done", "x", member_id="U0TWO")
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -175,6 +177,39 @@ async def test_whoever_is_nobody_of_ours_is_told_what_to_do(world: SlackWorld) -
         assert f"add `slack: {one}` to your entry" in await world.told(count)
 
     assert await world.appended() == events
+
+
+@pytest.mark.parametrize("org", ["", "E0ACME"])
+async def test_a_member_id_of_the_directory_counts_in_our_workspace_and_organisation_only(
+    world: SlackWorld, org: str
+) -> None:
+    world.settings = replace(world.settings, book=replace(world.settings.book, _slack_ids={"U0X": "ana"}))
+    world.slack.enterprise = {"enterprise_id": org} if org else {}
+    message, events = await world.tell(), await world.appended()
+
+    def told_by(member_of: str, **more: Any) -> dict[str, Any]:
+        return {"user": {"id": "U0X", "team_id": member_of}, "team": None, **more}
+
+    strangers = [
+        told_by("T0EVIL"),
+        told_by(""),
+        told_by("T0EVIL", enterprise={"id": "E0EVIL"}),
+        told_by("E0EVIL"),
+        told_by("", team={"id": "T0EVIL", "enterprise_id": "E0EVIL"}),
+    ]
+    of_org = [
+        told_by("E0ACME"),
+        told_by("T0OTHER", enterprise={"id": "E0ACME"}),
+        told_by("", team={"id": "T0OTHER", "enterprise_id": "E0ACME"}),
+    ]
+    for count, teams in enumerate(strangers + ([] if org else of_org), 1):
+        assert await world.press(message, "help", "U0X", teams=teams) == 200
+        assert "add `slack: U0X` to your entry" in await world.told(count)
+    assert await world.appended() == events
+
+    for teams in of_org if org else [told_by("T0ACME"), told_by("", team={"id": "T0ACME"})]:
+        await world.press(message, "help", "U0X", teams=teams)
+        await world.shows(message, "Help was asked for")
 
 
 async def test_a_press_may_do_only_what_its_link_allows(world: SlackWorld) -> None:
