@@ -51,6 +51,14 @@ class SlackPeople:
         """
         return await self._once("email", member, self._ask_email)
 
+    async def is_ours(self, team: str, enterprise: str) -> bool:
+        """Whether members of `team` are of our own workspace, or of the Enterprise organisation it belongs to: ids of
+        members count there only. Slack may name the organisation as the team."""
+        if team and team == await self._once("team", "", self._team):
+            return True
+        ours = await self._once("enterprise", "", self._enterprise)
+        return bool(ours) and ours in (team, enterprise)
+
     def forget(self, address: str) -> None:
         """What was known of an address turned out to be wrong."""
         member, _ = self._known.pop(("member", address.casefold()), (address, 0))
@@ -86,6 +94,9 @@ class SlackPeople:
 
     async def _team(self, _: str) -> str:
         return _text(await self._api.look("auth.test"), "team_id")
+
+    async def _enterprise(self, _: str) -> str:
+        return _text(await self._api.look("auth.test"), "enterprise_id")
 
 
 def _teams(user: dict[str, Any]) -> list[object]:

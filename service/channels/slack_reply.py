@@ -9,6 +9,9 @@ from service.channels.http import Http
 from service.channels.slack_blocks import TEXT_CHARS_MAX, escaped_lines
 from service.settings.web_address import BadUrl, normalise
 
+# Slack gives its own address whatever proxy we call its Web API by: docs.slack.dev/govslack has the other one.
+_SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
+
 
 def private(text: str) -> dict[str, object]:
     """https://docs.slack.dev/interactivity/handling-user-interaction: seen by one person, and not kept."""
@@ -17,13 +20,13 @@ def private(text: str) -> dict[str, object]:
 
 
 async def reply(near: Http, url: str, text: str) -> None:
-    """Answer at `url`, if it is Slack's: on the host of the Web API `near`, or on `hooks.` of it. Whoever is not
+    """Answer at `url`, if it is Slack's, or on the host of the Web API `near`, or on `hooks.` of it. Whoever is not
     reached presses again."""
     try:
         to = normalise(url)
     except BadUrl:
         return
-    if to.scheme != "https" or to.host not in (near.to.host, f"hooks.{near.to.host}"):
+    if to.scheme != "https" or to.host not in (near.to.host, f"hooks.{near.to.host}", *_SLACK):
         return
     http = near.towards(to)
     try:

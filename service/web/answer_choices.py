@@ -130,6 +130,8 @@ def _close_or_reopen(action: str, seen: int, asker: Asker, now: datetime) -> Cho
     if (family, asker.moment, action) == ("deal", "next_step", "done"):
         step = {"deal_id": bare, "kind": NEXT_STEP_DONE, "by": asker.person, "as_of": as_of}
         return Choice(action, "", "deal.activity", step)
+    if (family, action) == ("deal", "done"):
+        raise NotAnAnswer("A deal ends when it is won or lost; note it in your CRM.")
     if family != "deadline":
         raise NotAnAnswer("This cannot be marked as done by a link.")
     data: dict[str, object] = {"commitment_id": bare, "at": iso(now), "by": asker.person, "as_of": as_of}

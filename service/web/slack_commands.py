@@ -3,6 +3,7 @@
 A person commits themselves, and answers for what they own; nothing else can be said in a command.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from service.broker import Publication
 from service.core.envelope import admit
 from service.core.errors import BadEvent
-from service.core.ids import effect_key, split_subject
+from service.core.ids import effect_key
 from service.core.view import iso
 from service.messages.links import LinkPayload
 from service.web import answering, slack_find, slack_standing, slack_when
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 SOURCE = "/slack"
 # The limit of a title in events (core/events.py, `Line`).
 TITLE_CHARS_MAX = 300
+_BY = re.compile(r"(?P<title>.*) by (?P<when>.*)", re.IGNORECASE)  # the last one: titles hold it too
 
 _COMMIT_HELP = (
     "Write /commit, what you promise, “by”, and the date: “/commit Send the offer to Acme by {day}”."
@@ -45,7 +47,7 @@ async def answer(command: Command, channel: "SlackChannel", deps: WebDeps) -> st
     act = _COMMANDS.get(command.name)
     if act is None:
         return f"{command.name} is no command of Followthrough; there are {', '.join(_COMMANDS)}."
-    person = await person_of(command.member, channel, deps)
+    person = await person_of(command, channel, deps)
     if person is None:
         return UNKNOWN.format(member=command.member)
     try:
@@ -58,11 +60,11 @@ async def answer(command: Command, channel: "SlackChannel", deps: WebDeps) -> st
 
 async def _commit(command: Command, person: str, deps: WebDeps) -> str:
     now, zone = await deps.clock.now(), deps.settings().graph.zone_of(person)
-    title, by, when = command.text.rpartition(" by ")
-    title = title.strip(' "“”')
+    parts = _BY.fullmatch(command.text)
+    title, when = (parts["title"].strip(' "“”'), parts["when"]) if parts else ("", "")
     if not title or not when.strip():
         day = f"{(now.astimezone(zone) + timedelta(days=7)):%A}"
-        lacks = "a date" if command.text.strip() and not by else "a title and a date"
+        lacks = "a date" if command.text.strip() and not parts else "a title and a date"
         raise Said(f"That lacks {lacks}. {_COMMIT_HELP.format(day=day)}")
     if len(title) > TITLE_CHARS_MAX:
         raise Said(f"Please use at most {TITLE_CHARS_MAX} characters for what you promise.")
@@ -129,8 +131,7 @@ def _ask(said: str, found: list[Found], person: str, deps: WebDeps) -> str:
         return _NOTHING_OPEN
     zone = deps.settings().graph.zone_of(person)
     lines = [
-        f"• {one.title} ({'due ' + local_time(one.due_at, zone) if one.due_at else 'no date'}):"
-        f" {split_subject(one.subject)[1]}"
+        f"• {one.title} ({'due ' + local_time(one.due_at, zone) if one.due_at else 'no date'}): {one.name}"
         for one in found[: slack_find.SHOWN_MAX]
     ]
     return "\n".join([f"{said}. Your nearest ones, and the id that names each for certain:", *lines])

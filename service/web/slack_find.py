@@ -5,6 +5,7 @@ Without a read model there is no list by person; a look takes about 10 µs a sub
 
 import asyncio
 import difflib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from service.web.deps import WebDeps
 
 FAMILIES = ("deadline", "deal")
 SHOWN_MAX = 5
+_MARKS = ".,;:!?…()[]'‘’"
 # One look after the other: two would only slow down what else this process does.
 _looking = asyncio.Semaphore(1)
 
@@ -28,6 +30,9 @@ class Found(NamedTuple):
     moment: str
     changed: int
     due_at: datetime | None
+    name: (
+        str  # what it is called for certain: its id, with its family where another one of theirs has the same
+    )
 
 
 async def open_of(person: str, deps: WebDeps) -> list[Found]:
@@ -38,10 +43,10 @@ async def open_of(person: str, deps: WebDeps) -> list[Found]:
             places = [(shard, subject) for shard, subject in page if split_subject(subject)[0] in FAMILIES]
             found += await _open_on(places, person, deps)
             await asyncio.sleep(0)  # Others get their turn.
-    unique = {one.subject: one for one in found}
-    return sorted(
-        unique.values(), key=lambda one: (one.due_at or datetime.max.replace(tzinfo=UTC), one.title)
-    )
+    unique = {one.subject: one for one in found}.values()
+    named = Counter(name for one in unique for name in _names(one))
+    sure = [one._replace(name=one.subject) if named[one.name] > 1 else one for one in unique]
+    return sorted(sure, key=lambda one: (one.due_at or datetime.max.replace(tzinfo=UTC), one.title))
 
 
 async def _open_on(places: list[tuple[Shard, str]], person: str, deps: WebDeps) -> Iterable[Found]:
@@ -64,22 +69,27 @@ def _found(subject: str, state: Commitment) -> Found:
         moment = state.moments.get(name) or Moment()
     step = state.deal.next_step if state.deal is not None and name == "next_step" else ""
     title = f"{step} ({state.title})" if step else state.title
-    return Found(subject, title, name, moment.changed, moment.at)
+    return Found(subject, title, name, moment.changed, moment.at, split_subject(subject)[1])
+
+
+def _names(one: Found) -> tuple[str, str]:
+    return one.subject, split_subject(one.subject)[1]
 
 
 def meant(what: str, known: list[Found]) -> Found | list[Found]:
-    """The one that `what` names: by its id, its title, or words that stand in one title only; else the nearest few.
+    """The one that `what` names: by its id, its title, or whole words that stand in one title only; else the nearest
+    few.
 
     What only looks alike is never taken for it.
     """
     wanted = _plain(what)
-    for one in known:
-        if what in (one.subject, split_subject(one.subject)[1]):
-            return one
+    # A deal and a deadline may have the same id: its family tells them apart.
+    by_subject = [one for one in known if what == one.subject]
+    by_id = [one for one in known if what in _names(one)]
     exact = [one for one in known if _plain(one.title) == wanted]
-    words = wanted.split()
-    holding = [one for one in known if words and all(word in _plain(one.title) for word in words)]
-    for some in (exact, holding):
+    words = _words(what)
+    holding = [one for one in known if words and words <= _words(one.title)]
+    for some in (by_subject, by_id, exact, holding):
         if len(some) == 1:
             return some[0]
         if some:
@@ -87,6 +97,11 @@ def meant(what: str, known: list[Found]) -> Found | list[Found]:
     titles = {_plain(one.title): one for one in known}
     near = [titles[title] for title in difflib.get_close_matches(wanted[:64], titles, SHOWN_MAX, cutoff=0.4)]
     return near or known[:SHOWN_MAX]
+
+
+def _words(text: str) -> set[str]:
+    """Its words without the marks around them."""
+    return {bare for word in _plain(text).split() if (bare := word.strip(_MARKS))}
 
 
 def _plain(text: str) -> str:

@@ -22,6 +22,16 @@ class _Has(Struct, frozen=True):
     id: str = ""
 
 
+class _User(Struct, frozen=True):
+    id: str = ""
+    team_id: str = ""
+
+
+class _Team(Struct, frozen=True):
+    id: str = ""
+    enterprise_id: str = ""
+
+
 class _Option(Struct, frozen=True):
     value: str = ""
 
@@ -49,11 +59,13 @@ class _Message(Struct, frozen=True):
 
 class _Payload(Struct, frozen=True):
     type: str = ""
-    user: _Has = _Has()
+    user: _User = _User()
     channel: _Has = _Has()
     message: _Message = _Message()
     actions: list[_Action] = []
     response_url: str = ""
+    team: _Team | None = None
+    enterprise: _Has | None = None
 
 
 class Press(Struct, frozen=True):
@@ -65,6 +77,8 @@ class Press(Struct, frozen=True):
     value: str
     pressed: Place  # the message it is in
     response_url: str
+    team: str = ""  # whose member it is: a workspace, or an Enterprise organisation
+    enterprise: str = ""
 
 
 class Command(Struct, frozen=True):
@@ -75,6 +89,8 @@ class Command(Struct, frozen=True):
     text: str
     id: str
     response_url: str
+    team: str = ""
+    enterprise: str = ""
 
 
 def form_of(body: bytes) -> dict[str, str]:
@@ -101,7 +117,10 @@ def press_of(form: dict[str, str]) -> Press | None:
         return None
     name = action.action_id.partition(".")[0]
     place = Place(payload.channel.id, payload.message.ts, token)
-    return Press(payload.user.id, name, token, chosen, place, payload.response_url)
+    user, team = payload.user, payload.team or _Team()
+    enterprise = payload.enterprise.id if payload.enterprise else team.enterprise_id
+    member_of = user.team_id or team.id
+    return Press(user.id, name, token, chosen, place, payload.response_url, member_of, enterprise)
 
 
 def command_of(form: dict[str, str]) -> Command:
@@ -112,6 +131,8 @@ def command_of(form: dict[str, str]) -> Command:
         _typed(form.get("text", "")),
         form.get("trigger_id", ""),
         form.get("response_url", ""),
+        form.get("team_id", ""),
+        form.get("enterprise_id", ""),
     )
     if not (found.member and found.name and found.id):
         raise Unreadable

@@ -27,7 +27,7 @@ _LATER = "Your answer is received; it takes effect when the queue is read."
 
 async def press(pressed: Press, channel: "SlackChannel", deps: WebDeps) -> str:
     """Give the answer and show what became of it. Returns what the presser is told, empty when the message says it."""
-    person = await person_of(pressed.member, channel, deps)
+    person = await person_of(pressed, channel, deps)
     if person is None:
         return UNKNOWN.format(member=pressed.member)
     link = _link(pressed.token, deps)

@@ -33,7 +33,10 @@ def show_soon(visit: Visit, note: str, deps: WebDeps) -> None:
 
 
 async def show(visit: Visit, note: str, deps: WebDeps, pressed: Place | None = None) -> None:
-    """The first message of every reader's thread; and the message with the button that was pressed."""
+    """The first message of every reader's thread, but the one with the button that was pressed.
+
+    `note` is said to whoever answered, in their words and zone: the others read how things stand.
+    """
     state = visit.state
     subject = life(visit.asker.subject, state.checkin.period if state.checkin else "")
     readers = dict.fromkeys([visit.asker.person, state.owner, *(told.to for told in state.told)])
@@ -41,7 +44,7 @@ async def show(visit: Visit, note: str, deps: WebDeps, pressed: Place | None = N
         for reader in readers:
             place = await channel.places.of(reader, subject)
             if place is not None and (pressed is None or place.ts != pressed.ts):
-                await _update(channel, place, note, deps)
+                await _update(channel, place, note if reader == visit.asker.person else "", deps)
 
 
 async def show_pressed(channel: "SlackChannel", pressed: Place, note: str, deps: WebDeps) -> None:

@@ -46,6 +46,7 @@ class Slack:
     posted: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)  # to response_url
+    enterprise: dict[str, str] = field(default_factory=dict)  # what auth.test says beside the workspace
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -85,7 +86,12 @@ class Slack:
     def _look(self, method: str, form: dict[str, str]) -> dict[str, Any]:
         match method:
             case "auth.test":
-                return {"team_id": TEAM, "team": "Acme", "user": "followthrough", "user_id": "U0BOT"}
+                return {
+                    "team_id": TEAM,
+                    "team": "Acme",
+                    "user": "followthrough",
+                    "user_id": "U0BOT",
+                } | self.enterprise
             case "users.lookupByEmail":
                 found = [id_ for id_, one in self.members.items() if one["profile"]["email"] == form["email"]]
                 need(found, "users_not_found")

@@ -7,11 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from service.channels.contract import ChannelError, Outlets, Rate
+from service.channels.http import Http
 from service.channels.slack import SlackChannel
 from service.channels.slack_api import SlackApi
 from service.channels.slack_blocks import payload
 from service.channels.slack_people import REMEMBERED_S, SlackPeople
 from service.channels.slack_places import Places
+from service.channels.slack_reply import reply
 from service.core.message import Action, Message
 from service.settings.slack import SlackChannel as Settings
 from service.web.answer_choices import SNOOZES
@@ -311,6 +313,30 @@ async def test_only_a_full_member_of_our_workspace_is_believed_their_address(
 
 
 # -- how it looks -------------------------------------------------------------------------------------------------
+async def test_an_answer_goes_to_slack_also_when_its_web_api_is_behind_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+
+    def look_up(_: Http, host: str, port: int) -> list[str]:
+        called.append(host)
+        raise OSError
+
+    monkeypatch.setattr(Http, "look_up", look_up)
+    near = http_to("https://proxy.example.com/api/")
+    for host in (
+        "hooks.slack.com",
+        "hooks.slack-gov.com",
+        "hooks.proxy.example.com",
+        "slack.com.evil.example",
+        "x.slack.com",
+    ):
+        await reply(near, f"https://{host}/actions/T0/1/x", "hello")
+    await near.close()
+
+    assert called == ["hooks.slack.com", "hooks.slack-gov.com", "hooks.proxy.example.com"]
+
+
 def elements(message: Message, *, is_heard: bool = True) -> list[dict[str, Any]]:
     shown: Any = payload(owed(), message, is_heard=is_heard)["blocks"]
     return [element for block in shown if block["type"] == "actions" for element in block["elements"]]

@@ -100,6 +100,7 @@ class SlackWorld(PagesWorld):
         *,
         until: str = "",
         token: str = "",
+        teams: dict[str, Any] | None = None,
     ) -> tuple[bytes, dict[str, str]]:
         elements = [e for b in message["blocks"] if b["type"] == "actions" for e in b["elements"]]
         element = next(one for one in elements if one["action_id"].startswith(f"{name}."))
@@ -119,6 +120,7 @@ class SlackWorld(PagesWorld):
             "message": {"type": "message", **message},
             "actions": [{**action, "action_ts": f"{time.time():.6f}"}],
             "response_url": self.vendor.url(f"/reply/{member_id}"),
+            **(teams or {}),
         }
         body = urlencode({"payload": json.dumps(payload)}).encode()
         return body, signed(body, self.at.timestamp())

@@ -37,12 +37,13 @@ async def test_a_promise_is_recorded_for_whoever_makes_it_in_their_own_zone(worl
     )
 
 
-async def test_a_day_without_an_hour_ends_as_the_calendar_says(world: SlackWorld) -> None:
-    said = await world.type("/commit", "Call Acme by Friday")
+@pytest.mark.parametrize("by", ["by", "By", "BY"])
+async def test_a_day_without_an_hour_ends_as_the_calendar_says(world: SlackWorld, by: str) -> None:
+    said = await world.type("/commit", f"Stand by Acme {by} Friday")
 
     state = await world.state(f"deadline/{said.partition('/done ')[2].partition('”')[0]}")
     assert state.moments["due"].on == "2026-11-27"
-    assert "by Fri 27 Nov 2026" in said
+    assert said.startswith("You committed to “Stand by Acme” by Fri 27 Nov 2026.")
 
 
 async def test_a_promise_that_cannot_be_recorded_is_answered_with_what_is_right(world: SlackWorld) -> None:
@@ -103,6 +104,33 @@ async def test_what_names_nothing_or_too_much_is_answered_with_the_nearest_ones(
     assert await world.appended() == events
 
 
+async def test_an_id_that_a_deal_and_a_deadline_share_names_neither(world: SlackWorld) -> None:
+    await world.promise("Call Acme", commitment_id="17")
+    step = {"next_step": "Call Joe", "next_step_at": "2026-11-27T10:00:00Z"}
+    await world.publish("deal.created", deal_id="17", title="Globex", owner="ana", **step)
+    events = await world.appended()
+
+    said = await world.type("/done", "17")
+
+    assert said.splitlines()[1:] == [
+        "• Call Acme (due Tue 24 Nov 2026, 10:00): deadline/17",
+        "• Call Joe (Globex) (due Fri 27 Nov 2026, 11:00): deal/17",
+    ]
+    assert await world.appended() == events
+    assert await world.type("/done", "deal/17") == "Call Joe (Globex): Done. Thank you."
+    assert (await world.state("deadline/17")).status == "open"
+
+
+@pytest.mark.parametrize("part", ["it", "isi", "acm", "visit acm", "(", "…"])
+async def test_a_part_of_a_word_names_nothing(world: SlackWorld, part: str) -> None:
+    await world.promise("Visit (again) Acme, then write.", commitment_id="c2")
+
+    assert "does not name one of your open commitments" in await world.type("/done", part)
+
+    assert (await world.state("deadline/c2")).status == "open"
+    assert "Done. Thank you." in await world.type("/done", "write acme again")
+
+
 async def test_nobody_answers_for_another(world: SlackWorld) -> None:
     await world.promise("Call Acme", commitment_id="c2", owner="dana")
 
@@ -145,7 +173,7 @@ async def test_the_next_step_of_a_deal_is_done_and_the_deal_goes_on(world: Slack
     assert await world.type("/done", "call joe") == "Call Joe (Acme): Done. Thank you."
 
     assert (await world.state("deal/7")).status == "open"
-    assert "cannot be marked as done" in await world.type("/done", "Acme")
+    assert await world.type("/done", "Acme") == "A deal ends when it is won or lost; note it in your CRM."
 
 
 async def test_whoever_is_unknown_or_types_what_we_do_not_know_is_told_so(world: SlackWorld) -> None:
@@ -170,6 +198,7 @@ async def test_a_member_id_in_the_directory_needs_no_address_in_slack(world: Sla
     world.settings = replace(world.settings, book=book)
 
     assert "Nothing of yours is open" in await world.type("/done", "x", member_id="U0KIM")
+    assert "add `slack: U0KIM`" in await world.type("/done", "x", member_id="U0KIM", team_id="T0EVIL")
     assert "users.info" not in world.slack.calls
     assert "add `slack: U0TWO`" in await world.type("/done", "x", member_id="U0TWO")
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -106,8 +108,28 @@ async def test_an_answer_in_the_thread_shows_in_the_first_message_and_to_whoever
     await world.press(reply, "done")
 
     await world.shows(reply, "Done. Thank you.")
-    root, dana = await world.shows(first, "Done. Thank you."), await world.shows(for_dana, "Done. Thank you.")
+    root, dana = await world.shows(first, "Done. Thank you."), await world.shows(for_dana, "Done Fri 27 Nov")
     assert [names(message) for message in (root, dana)] == [["open"], ["open"]]
+
+
+@pytest.mark.parametrize("is_on_the_page", [False, True])
+async def test_what_an_answer_says_to_its_author_stands_in_nobody_else_s_message(
+    world: SlackWorld, is_on_the_page: bool
+) -> None:
+    first = await world.tell()
+    await world.pass_time(timedelta(days=4))
+    for_dana = await world.tell("dana", "escalated")
+
+    if is_on_the_page:
+        async with world.web.post(f"/a/{world.token()}", data={"do": "acknowledge"}) as response:
+            assert response.status == 200
+    else:
+        await world.press(first, "acknowledge")
+
+    await world.shows(first, "You’re on it")
+    shown = json.dumps(await world.shows(for_dana, "Ana Ruiz is on it since"), ensure_ascii=False)
+    assert "You’re on it" not in shown
+    assert "had been told" not in shown
 
 
 async def test_an_answer_given_on_the_page_shows_in_slack(world: SlackWorld) -> None:
@@ -155,6 +177,39 @@ async def test_whoever_is_nobody_of_ours_is_told_what_to_do(world: SlackWorld) -
         assert f"add `slack: {one}` to your entry" in await world.told(count)
 
     assert await world.appended() == events
+
+
+@pytest.mark.parametrize("org", ["", "E0ACME"])
+async def test_a_member_id_of_the_directory_counts_in_our_workspace_and_organisation_only(
+    world: SlackWorld, org: str
+) -> None:
+    world.settings = replace(world.settings, book=replace(world.settings.book, _slack_ids={"U0X": "ana"}))
+    world.slack.enterprise = {"enterprise_id": org} if org else {}
+    message, events = await world.tell(), await world.appended()
+
+    def told_by(member_of: str, **more: Any) -> dict[str, Any]:
+        return {"user": {"id": "U0X", "team_id": member_of}, "team": None, **more}
+
+    strangers = [
+        told_by("T0EVIL"),
+        told_by(""),
+        told_by("T0EVIL", enterprise={"id": "E0EVIL"}),
+        told_by("E0EVIL"),
+        told_by("", team={"id": "T0EVIL", "enterprise_id": "E0EVIL"}),
+    ]
+    of_org = [
+        told_by("E0ACME"),
+        told_by("T0OTHER", enterprise={"id": "E0ACME"}),
+        told_by("", team={"id": "T0OTHER", "enterprise_id": "E0ACME"}),
+    ]
+    for count, teams in enumerate(strangers + ([] if org else of_org), 1):
+        assert await world.press(message, "help", "U0X", teams=teams) == 200
+        assert "add `slack: U0X` to your entry" in await world.told(count)
+    assert await world.appended() == events
+
+    for teams in of_org if org else [told_by("T0ACME"), told_by("", team={"id": "T0ACME"})]:
+        await world.press(message, "help", "U0X", teams=teams)
+        await world.shows(message, "Help was asked for")
 
 
 async def test_a_press_may_do_only_what_its_link_allows(world: SlackWorld) -> None:
