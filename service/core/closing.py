@@ -40,9 +40,9 @@ _ID = {"deadline": "commitment_id", "deal": "deal_id", "goal": "goal_id"}
 
 
 def close(
-    draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None, on: str = ""
+    draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None, on: str | None = ""
 ) -> None:
-    """End it as `status`: reactions (to the event, or to `on`), the end of the story for everyone told, then no timer
+    """End it as `status`: reactions (to the event, or to `on`, or none), the end of the story for everyone told, then no timer
     but the removal."""
     state = draft.state
     state.status, state.closed_at = status, at
@@ -51,7 +51,7 @@ def close(
         for moment in state.moments.values():
             _note_removal(draft, moment, old, by)
         return
-    replaced = react_all(draft, on)
+    replaced = set[str]() if on is None else react_all(draft, on)
     for moment in state.moments.values():
         moment.note = None
         # A reaction may replace the end of the story, never the correction of an escalation that should not have been.

@@ -34,9 +34,9 @@ def is_stale(draft: Draft, moment: Moment | None, by: object, as_of: object) -> 
     return False
 
 
-def end(draft: Draft, status: str, at: object, by: object, on: str = "") -> None:
+def end(draft: Draft, status: str, at: object, by: object, on: str | None = "") -> None:
     """It is over, as of `at` by the sender's clock, unless something newer is known about its end. `on` is what
-    policies react to, where it is not the event itself."""
+    policies react to, where it is not the event itself; None: to nothing."""
     state, happened_at = draft.state, draft.happened_at
     when = at if isinstance(at, datetime) else happened_at
     if state.status == status:

@@ -2,6 +2,7 @@
 
 A goal counts milestones, each once, for ever: a number that is corrected and rises again is no second success. Reached,
 it is done, and goes on counting: a milestone above its target is told as well, and a number that falls back opens it.
+Its target is one of the milestones whatever it names: whoever was told of a miss hears of every end, a win is told once.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ FAMILY, MOMENT = "goal", "period_end"
 
 # In per cent of the target, of a goal that names none.
 MILESTONES = (50, 80, 100)
+TARGET = 100
 # More is a mistake in a number or in its unit.
 PERCENT_MAX = 1_000_000
 
@@ -132,15 +134,15 @@ def _count(draft: Draft, by: str = "") -> None:
     state.progress = percent = percent_of(goal)
     unit = f" {goal.unit}" if goal.unit else ""
     draft.because(Code.RECORDED, f"{goal.value} of {goal.target}{unit}: {percent} %")
-    passed = [
-        one for one in sorted(goal.milestones or MILESTONES) if one <= percent and one not in goal.reached
-    ]
+    marks = sorted({*(goal.milestones or MILESTONES), TARGET})
+    passed = [one for one in marks if one <= percent and one not in goal.reached]
     goal.reached += passed
-    if state.status == "met" and percent < 100:
+    is_first = TARGET in passed
+    if state.status == "met" and percent < TARGET:
         reopen(draft)
-    elif state.status == "open" and percent >= 100:
-        end(draft, "met", UNSET, by, on=REACHED)
-    elif passed:
+    elif state.status == "open" and percent >= TARGET:
+        end(draft, "met", UNSET, by, on=REACHED if is_first else None)
+    if passed and not is_first:
         react(draft, _moment(draft), MILESTONE)
 
 
