@@ -22,6 +22,7 @@ from service.consumers.names import HeldName, NameLease
 from service.consumers.worker import Worker
 from service.core.effects import Owed
 from service.core.events import TOPIC_OF_FAMILY
+from service.core.fallback import nobody_left
 from service.core.ids import split_subject
 from service.core.message import Message, Reader
 from service.core.people import Left
@@ -325,6 +326,8 @@ class App:
         """What the engine knows of itself; `reasons` says in plain words what keeps it from its work, `warnings` what
         soon may."""
         said = [] if self.reload is None else list(self.reload.warnings)
+        if nobody := nobody_left(self.settings.service.fallback_contact, self.settings.graph):
+            said.append(nobody)
         if self.role not in ("all", "worker"):
             return {"reasons": [], "warnings": said, "role": self.role, "worker": self.name.value}
         age = round(self.worker.age_s, 1)

@@ -66,6 +66,7 @@ async def _examine(given: Path | None) -> "Sections":
         integrations,
         kafka,
         machine,
+        people,
         running,
         store,
     )
@@ -81,6 +82,7 @@ async def _examine(given: Path | None) -> "Sections":
     sections["Service"] = await asyncio.to_thread(running.running, settings, given)
     is_running = sections["Service"][0].mark != Mark.LOOK
     sections["Store"] = await store.store(settings, given, is_running=is_running)
+    sections["People"] = await people.people(settings, given)
     if settings.service.kafka_servers:
         sections["Kafka"] = await kafka.kafka(settings)
     sections["Channels"] = [

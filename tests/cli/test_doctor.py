@@ -83,6 +83,7 @@ def test_a_store_that_is_down_is_exit_3_and_the_rest_is_checked_all_the_same(she
         "Data folder",
         "Service",
         "Store",
+        "People",
         "Channels",
     ]
 

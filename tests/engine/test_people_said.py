@@ -48,6 +48,33 @@ async def test_a_new_manager_counts_at_once_and_after_a_restart_and_the_command_
     assert told["leo"]["by_events"] == {}
 
 
+@pytest.mark.server
+async def test_it_is_said_at_once_that_the_only_fallback_contact_has_left(
+    valkey_server: Server, tmp_path: Path
+):
+    def warnings(it: Running) -> list[str]:
+        warned = it.app.readiness()["warnings"]
+        assert isinstance(warned, list)
+        return [one for one in warned if "fallback contact role:ops is nobody" in one]
+
+    async def is_said(it: Running) -> bool:
+        return bool(warnings(it))
+
+    shell = Shell(tmp_path / "shell")
+    shell.env["REDIS_URL"] = valkey_server.url
+    async with running(valkey_server, tmp_path) as it:
+        assert not warnings(it)
+        await it.post("person.changed", person="noa", manager="ana")
+        await it.post("person.left", person="rosa@example.com")
+        await until(lambda: is_said(it))
+
+        told = shell("doctor", "--json").json["sections"]["People"]
+
+    assert [one["state"] for one in told] == ["bad", "look"]
+    assert "role:ops is nobody" in told[0]["text"]
+    assert "noa: they are not in directory.yaml" in told[1]["text"]
+
+
 @pytest.mark.parametrize(
     ("person", "address", "why"),
     [

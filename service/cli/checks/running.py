@@ -38,6 +38,8 @@ def running(settings: "Settings", given: "Path | None") -> list[Finding]:
 
 
 def _fix(warning: str) -> str:
+    if warning.startswith("the fallback contact"):
+        return "see People below"
     if "configuration is refused" in warning:
         return "mend it: the service takes it in by itself"
     if "restart" in warning:
