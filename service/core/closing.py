@@ -42,8 +42,8 @@ _ID = {"deadline": "commitment_id", "deal": "deal_id", "goal": "goal_id"}
 def close(
     draft: Draft, status: str, at: datetime, by: str, old: datetime | None = None, on: str | None = ""
 ) -> None:
-    """End it as `status`: reactions (to the event, or to `on`, or none), the end of the story for everyone told, then no timer
-    but the removal."""
+    """End it as `status`: reactions (to the event, or to `on`, or none), the end of the story for everyone told, then
+    no timer but the removal."""
     state = draft.state
     state.status, state.closed_at = status, at
     state.remove_at = draft.now + KEPT_CLOSED_FOR

@@ -7,8 +7,9 @@ import dataclasses
 
 from msgspec.structs import replace
 
+from service.core.directory import Directory
 from service.core.message import Reader
-from service.core.model import People
+from service.core.model import People, Word
 from service.core.people import Left, with_said
 from service.settings.address_book import AddressBook
 from service.settings.cadences import series_of
@@ -23,19 +24,34 @@ def with_people(files: Settings, people: People) -> tuple[Settings, list[Left]]:
     they said nothing."""
     if not people.said:
         return files, []
-    graph, left = with_said(files.graph, people, known_zones())
+    # Who is here and who has which address does not hang on whom they call their manager; that may be an address.
+    graph, _ = with_said(files.graph, people, known_zones())
+    book, more = _book(files, people, graph)
+    graph, left = with_said(files.graph, _by_id(people, book), known_zones())
     pinned = pin_graph(graph)
     graph = compile_graph(pinned)
-    book, more = _book(files, people, {who: person.time_zone for who, person in graph.people.items()})
     series = series_of(files.cadences, graph)
     return dataclasses.replace(files, graph=graph, pinned_graph=pinned, book=book, series=series), left + more
 
 
-def _book(files: Settings, people: People, zones: dict[str, str]) -> tuple[AddressBook, list[Left]]:
+def _by_id(people: People, book: AddressBook) -> People:
+    """The words with ids for addresses: a manager may have been named by theirs before they joined."""
+
+    def by_id(field: str, word: Word) -> Word:
+        if field not in ("manager", "mentor") or not isinstance(word.value, str) or "@" not in word.value:
+            return word
+        return replace(word, value=book.id_of_email(word.value) or word.value)
+
+    said = {who: {name: by_id(name, word) for name, word in one.items()} for who, one in people.said.items()}
+    return replace(people, said=said)
+
+
+def _book(files: Settings, people: People, graph: Directory) -> tuple[AddressBook, list[Left]]:
     """Names as events have them; an address only for whoever has none in the files, in a domain that the files know."""
     book, left = files.book, list[Left]()
     ids = dict(book.ids)
     domains = {address.rpartition("@")[2] for address in ids}
+    zones = {who: person.time_zone for who, person in graph.people.items()}
     readers = {who: replace(one, time_zone=zones[who]) for who, one in book.readers.items()}
     for who, words in sorted(people.said.items()):
         if who not in zones:

@@ -118,3 +118,17 @@ def test_what_cannot_hold_is_left_out_and_named_and_the_rest_counts():
     assert graph.people["ana"].teams == ("east",)
     assert (graph.people["dana"].manager, graph.people["omar"].manager) == ("omar", "")
     assert "late" not in graph.people
+
+
+def test_a_manager_named_by_their_address_before_they_joined_counts_once_they_have():
+    named = {"manager": Word("Max@example.com", AT), "mentor": Word("max@example.com", AT)}
+    said = {"ana": named}
+    before, left = with_people(load(CONFIG, {}), People(said=said))
+    assert before.graph.people["ana"].manager == "dana"
+    assert [one.field for one in left] == ["manager", "mentor"]
+
+    joined = {"name": Word("Max", AT), "email": Word("max@example.com", AT)}
+    after, left = with_people(load(CONFIG, {}), People(said={**said, "max": joined}))
+
+    assert (after.graph.people["ana"].manager, after.graph.people["ana"].mentor) == ("max", "max")
+    assert left == []

@@ -2,7 +2,7 @@
 
 A goal counts milestones, each once, for ever: a number that is corrected and rises again is no second success. Reached,
 it is done, and goes on counting: a milestone above its target is told as well, and a number that falls back opens it.
-Its target is one of the milestones whatever it names: whoever was told of a miss hears of every end, a win is told once.
+Its target is a milestone whatever it names: whoever was told of a miss hears of every end, a win is told once.
 """
 
 from collections.abc import Callable
