@@ -1,14 +1,17 @@
 """Wishes that nobody could fulfil, found at the door: an absence that ends before it begins, quiet hours without an
-end, somebody who stands in for themselves. Whoever sends one hears of it at once, not from their inbox's record.
+end, somebody who stands in for themselves, a goal of nothing. Whoever sends one hears of it at once, not from a
+record.
 
 What only a directory knows is asked by whoever has one (`refuse_strangers`). Pure.
 """
 
 from collections.abc import Callable, Container
 from datetime import datetime
+from decimal import Decimal
 
 from service.core.errors import BadEvent
-from service.core.events import Event, PersonAway, PreferencesChanged
+from service.core.events import Event, GoalSet, PersonAway, PersonChanged, PersonLeft, PreferencesChanged
+from service.core.personal import refuse_wrong_person
 from service.core.strict_json import quoted
 
 IdOfEmail = Callable[[str], str | None]
@@ -28,6 +31,10 @@ def refuse_impossible(event: Event, id_of_email: IdOfEmail | None = None) -> Non
         if begin == end:
             detail = f'quiet hours {data.quiet} have no end; write two different times, or "none"'
             raise BadEvent("invalid_value", detail, "/data/quiet")
+    elif isinstance(data, PersonChanged | PersonLeft):
+        refuse_wrong_person(data, lambda who: _id(who, id_of_email))
+    elif isinstance(data, GoalSet) and Decimal(data.target) <= 0:
+        raise BadEvent("invalid_value", f"a target is more than 0; this is {data.target}", "/data/target")
 
 
 def refuse_strangers(event: Event, people: Container[str], id_of_email: IdOfEmail) -> None:

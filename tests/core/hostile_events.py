@@ -76,6 +76,16 @@ def wish(data: dict[str, object]) -> bytes:
     return json.dumps({**GOOD, "type": "preferences.changed", "data": {"person": "ana", **data}}).encode()
 
 
+def hr(**data: object) -> bytes:
+    return json.dumps({**GOOD, "type": "person.changed", "data": {"person": "noa", **data}}).encode()
+
+
+def goal(target: str) -> bytes:
+    days = {"period_start": "2026-11-01", "period_end": "2026-11-30"}
+    data = {"goal_id": "g1", "title": "Demos", "owner": "ana", "metric": "demos", "target": target, **days}
+    return json.dumps({**GOOD, "type": "goal.set", "data": data}).encode()
+
+
 def checkin(kind: str = "checkin.submitted", **data: object) -> bytes:
     fields = {"person": "ana", "cadence": "weekly", **data}
     fields = {name: value for name, value in fields.items() if value is not GONE}
@@ -346,6 +356,28 @@ _WISHES = [
             "cannot stand in for themselves"),
     Hostile("quiet without an end", wish({"quiet": "08:00-08:00"}), "invalid_value", "/data/quiet", 422,
             "two different times"),
+    Hostile("goal of nothing", goal("0.00"), "invalid_value", "/data/target", 422, "more than 0"),
+    Hostile("goal below nothing", goal("-40"), "invalid_value", "/data/target", 422, "more than 0"),
+    Hostile("their own manager", hr(manager="noa"), "invalid_value", "/data/manager", 422, 'somebody else, or "none"'),
+    Hostile("their own mentor", hr(mentor="noa"), "invalid_value", "/data/mentor", 422, "their own mentor"),
+    Hostile("their own manager by address", hr(manager="noa@example.com", email="noa@example.com"), "invalid_value",
+            "/data/manager", 422, "their own manager"),
+    Hostile("mistyped zone", hr(time_zone="Europe/Madird"), "invalid_value", "/data/time_zone", 422, "'Europe/Madrid'"),
+    Hostile("a city for a zone", hr(time_zone="New York"), "invalid_value", "/data/time_zone", 422, "America/New_York"),
+    Hostile("a path for a zone", hr(time_zone="../../etc/passwd"), "invalid_value", "/data/time_zone", 422, "as in"),
+    Hostile("no address", hr(email="noa"), "invalid_value", "/data/email", 422, "as in ana@example.com"),
+    Hostile("address of two lines", hr(email="noa@example.com\r\nBcc: all@example.com"), "invalid_value", "/data/email",
+            422, "not one plain address"),
+    Hostile("two addresses", hr(email="a@example.com,b@example.com"), "invalid_value", "/data/email", 422),
+    Hostile("an option for an address", hr(email="-oQ@example.com"), "invalid_value", "/data/email", 422),
+    Hostile("address with a name", hr(email="Noa <noa@example.com>"), "invalid_value", "/data/email", 422,
+            "did you mean 'noa@example.com'?"),
+    Hostile("role for a person", hr(person="role:ops"), "invalid_value", "/data/person", 422, "is a role"),
+    Hostile("team for a person", hr(person="team:east"), "invalid_value", "/data/person", 422, "is a team"),
+    Hostile("recipient for an id", hr(person="person:ana"), "invalid_value", "/data/person", 422, "did you mean"),
+    Hostile("role for a manager", hr(manager="role:ops"), "invalid_value", "/data/manager", 422, "is a role"),
+    Hostile("subject for a person", hr(person="inbox/noa"), "invalid_value", "/data/person", 422, "a slash"),
+    Hostile("name for a person", hr(person="Noa Levi"), "invalid_value", "/data/person", 422, "a space"),
 ]  # fmt: skip
 
 HOSTILE = [*_JSON, *_SHAPE, *_FIELDS, *_TIMES, *_WISHES]

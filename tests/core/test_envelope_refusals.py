@@ -45,3 +45,19 @@ def test_an_event_cut_anywhere_is_invalid_json_at_a_byte(length: int) -> None:
 def test_unknown_fields_are_ignored() -> None:
     extra = {**GOOD, "traceparent": "00-1", "data": {**GOOD["data"], "colour": {"deep": [1, 2]}}}
     assert decode(json.dumps(extra).encode(), NOW) == decode(body(), NOW)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"manager": "none", "mentor": "none", "time_zone": "Europe/Madrid"},
+        {"manager": None, "time_zone": None, "email": None},
+        {"email": "noa.o'levi+hr@bücher.example", "manager": "ana@example.com"},
+        {"person": "noa@example.com", "email": "noa@example.com"},
+        {"person": 4711, "manager": "leo.b_2-x"},
+    ],
+)
+def test_what_may_be_right_of_a_person_is_taken(data: dict[str, object]) -> None:
+    raw = json.dumps({**GOOD, "type": "person.changed", "data": {"person": "noa", **data}}).encode()
+
+    assert decode(raw, NOW).subject == "people/all"
