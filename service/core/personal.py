@@ -3,7 +3,7 @@ who is to be their own manager, a time zone that is none, an address that is non
 with a 202 and then left out is heard of by nobody.
 
 What hangs on the other people, who may join in the next event, is left out later and named (`core/people.py`). Whether
-a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of the zones, which lie on the disk.
+a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of the zones, on the disk.
 """
 
 import re
