@@ -1,4 +1,4 @@
-"""What is certainly wrong with an event about a person, whoever people are: an id that no recipient could name, somebody
+"""What is certainly wrong in an event about a person, whoever people are: an id no recipient could name, somebody
 who is to be their own manager, a time zone that is none, an address that is none. Refused at the door: what is taken
 with a 202 and then left out is heard of by nobody.
 
