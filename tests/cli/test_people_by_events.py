@@ -1,7 +1,12 @@
 """People whom only events know: `emit` takes them for somebody, and `explain` says where their story is."""
 
+from typing import Any
+
 import pytest
 
+from service.cli.explain import _show_head
+from service.core.model import People
+from service.explaining.record import Record
 from tests.cli.shell import Shell
 
 pytestmark = pytest.mark.server
@@ -27,3 +32,11 @@ def test_a_person_is_not_asked_for_by_the_family_of_their_events(shell: Shell) -
 
     assert asked.code == 2
     assert "inbox/ana tells what they are told, people/all what events have said of people" in asked.err
+
+
+def test_what_events_said_of_people_is_not_called_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing: Any = None
+
+    _show_head(Record("people/all", People(), None, []), nothing, nothing)
+
+    assert capsys.readouterr().out == "people/all: what events have said of people; the record says:\n"
