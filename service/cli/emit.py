@@ -143,14 +143,46 @@ def _warn_unknown(event_type: str) -> None:
 
 
 def warn_nobody(lines: "list[Line]", settings: "Settings") -> None:
-    """Owners, and people asked for check-ins, who are not in the directory: nobody can be reminded."""
+    """Owners, and people asked for check-ins, who are nobody we know: nobody can be reminded. Whoever these events say
+    has joined is somebody, and a goal may be a team's."""
     from service.core.nearest import nearest
 
-    people, book = settings.graph.people, settings.book
-    found = (getattr(line.event.data, name, None) for line in lines for name in ("owner", "person"))
-    for owner in dict.fromkeys(owner for owner in found if isinstance(owner, str)):
-        if owner not in people and ("@" not in owner or book.id_of_email(owner) is None):
-            say(f"warning: `{owner}` is not in directory.yaml{nearest(owner, people)}", YELLOW)
+    if not _strangers(lines, settings):
+        return
+    settings = _in_force(settings)
+    for who in _strangers(lines, settings):
+        say(f"warning: `{who}` is not in directory.yaml{nearest(who, settings.graph.people)}", YELLOW)
+
+
+def _strangers(lines: "list[Line]", settings: "Settings") -> list[str]:
+    graph, book = settings.graph, settings.book
+    joined = {getattr(line.event.data, "person", "") for line in lines if line.event.type == "person.joined"}
+    found: dict[str, None] = {}
+    for line in lines:
+        known = {*graph.teams, *joined} if line.event.type == "goal.set" else joined
+        for who in (getattr(line.event.data, name, None) for name in ("owner", "person")):
+            if not isinstance(who, str) or who in graph.people or who in known:
+                continue
+            if "@" not in who or book.id_of_email(who) is None:
+                found[who] = None
+    return list(found)
+
+
+def _in_force(files: "Settings") -> "Settings":
+    """With what events have said of people; the files alone where the store cannot be asked."""
+    import asyncio
+
+    from service.cli.connection import has_store, open_store
+    from service.people import as_in_force
+
+    async def read() -> "Settings":
+        async with open_store(files) as store:
+            return await as_in_force(files, store)
+
+    try:
+        return asyncio.run(read()) if has_store(files) else files
+    except Failure:
+        return files
 
 
 def show_mistakes(mistakes: "list[Mistake]") -> None:

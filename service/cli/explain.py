@@ -171,9 +171,14 @@ def _show_message(explained: "Explained") -> None:
 
 
 def _show_head(record: "Record", zone: "ZoneInfo", versions: "Versions") -> None:
+    from service.core.people import SUBJECT as PEOPLE
+
     state = record.commitment
     if record.subject.startswith("inbox/"):
         _show_inbox(record, versions)
+        return
+    if record.subject == PEOPLE:
+        put(f"{record.subject}: what events have said of people; the record says:")
         return
     if state is None:
         put(f"{record.subject}: closed long enough to be forgotten; the record says:")

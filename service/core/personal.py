@@ -1,9 +1,9 @@
-"""What is certainly wrong with an event about a person, whoever people are: an id that no recipient could name, somebody
+"""What is certainly wrong in an event about a person, whoever people are: an id no recipient could name, somebody
 who is to be their own manager, a time zone that is none, an address that is none. Refused at the door: what is taken
 with a 202 and then left out is heard of by nobody.
 
 What hangs on the other people, who may join in the next event, is left out later and named (`core/people.py`). Whether
-a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of the zones, which lie on the disk.
+a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of the zones, on the disk.
 """
 
 import re

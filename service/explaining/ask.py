@@ -9,6 +9,7 @@ from datetime import datetime
 from service.core.events import TOPIC_OF_FAMILY
 from service.core.ids import split_subject
 from service.core.nearest import nearest
+from service.core.people import SUBJECT as PEOPLE
 from service.explaining.notification import Explained, explain_notification
 from service.explaining.record import Record, record_of, shard_of, subject_of
 from service.explaining.silence import Untold, why_untold
@@ -20,6 +21,8 @@ from service.store.contract import Shard, Store
 _NAMES_MAX = 1_000
 _TIMERS_MAX = 2_000
 _FAR_MS = 2**52
+# Types of events about people: none has a subject of its own.
+_OF_PEOPLE = ("person", "people", "preferences")
 _HAVE_STATES = ("deadline", "deal", "checkin", "goal")
 
 
@@ -61,7 +64,8 @@ class Asking:
         subject = asked if "/" in asked else f"deadline/{asked}"
         family, _ = split_subject(subject)
         if family not in TOPIC_OF_FAMILY:
-            raise NotFound(f"there is no family {family!a}", f"known: {', '.join(sorted(TOPIC_OF_FAMILY))}")
+            known = sorted(set(TOPIC_OF_FAMILY) - {"person", "preferences"})
+            raise NotFound(f"there is no family {family!a}", f"known: {', '.join(known)}")
         record = await record_of(self._store, self._partitions, subject)
         if record is None:
             raise NotFound(f"nothing is on record about {asked}", await self._hint(asked, subject))
@@ -84,6 +88,9 @@ class Asking:
     async def _hint(self, asked: str, subject: str) -> str:
         if asked in self._settings.graph.people:
             return f"{asked} is a person: inbox/{asked} tells what they are told, a subject with this person why not"
+        family, bare = split_subject(subject)
+        if family in _OF_PEOPLE:
+            return f"inbox/{bare} tells what they are told, {PEOPLE} what events have said of people"
         return await self._nearest(subject)
 
     async def _nearest(self, subject: str) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, get_args
+from unittest import mock
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -78,7 +79,9 @@ def _admitted(kind: str, dated: str) -> bytes:
         if f"_{end}" in ("_at", "_on") and f"_{end}" != dated and f"{stem}{dated}" in data:
             del data[name]
     attributes = {"id": "event ü", "source": "tests/wire", "type": kind, "specversion": "1.0", "data": data}
-    return admit({**attributes, "time": "2026-03-02T10:00:00+01:00", "import": True}, AT)[1]
+    # The filled texts are no zones, addresses or ids of people; the bytes are what matters here, and logs have such.
+    with mock.patch("service.core.envelope.refuse_impossible"):
+        return admit({**attributes, "time": "2026-03-02T10:00:00+01:00", "import": True}, AT)[1]
 
 
 def _internal(kind: str, _: str) -> bytes:
