@@ -33,8 +33,12 @@ def refuse_impossible(event: Event, id_of_email: IdOfEmail | None = None) -> Non
             raise BadEvent("invalid_value", detail, "/data/quiet")
     elif isinstance(data, PersonChanged | PersonLeft):
         refuse_wrong_person(data, lambda who: _id(who, id_of_email))
-    elif isinstance(data, GoalSet) and Decimal(data.target) <= 0:
-        raise BadEvent("invalid_value", f"a target is more than 0; this is {data.target}", "/data/target")
+    elif isinstance(data, GoalSet):
+        if Decimal(data.target) <= 0:
+            raise BadEvent("invalid_value", f"a target is more than 0; this is {data.target}", "/data/target")
+        if data.period_end < data.period_start:
+            detail = f"a period ends after it begins; this one begins on {data.period_start}"
+            raise BadEvent("invalid_value", detail, "/data/period_end")
 
 
 def refuse_strangers(event: Event, people: Container[str], id_of_email: IdOfEmail) -> None:

@@ -34,10 +34,12 @@ LABELS = {
     "resolved": "Resolved",
     "replanned": "Re-planned",
     "kept": "Kept",
+    "milestone": "Milestone",
     "deal_won": "Won",
     "deal_stalled": "Quiet",
     "checkin_ask": "Check-in",
     "checkin_missed": "Check-in missed",
+    "digest": "Digest",
     "unroutable": "Nobody to tell",
     "policy_broken": "Policy broken",
 }

@@ -80,9 +80,17 @@ def hr(**data: object) -> bytes:
     return json.dumps({**GOOD, "type": "person.changed", "data": {"person": "noa", **data}}).encode()
 
 
-def goal(target: str) -> bytes:
+def goal(target: str, **other: str) -> bytes:
     days = {"period_start": "2026-11-01", "period_end": "2026-11-30"}
-    data = {"goal_id": "g1", "title": "Demos", "owner": "ana", "metric": "demos", "target": target, **days}
+    data = {
+        "goal_id": "g1",
+        "title": "Demos",
+        "owner": "ana",
+        "metric": "demos",
+        "target": target,
+        **days,
+        **other,
+    }
     return json.dumps({**GOOD, "type": "goal.set", "data": data}).encode()
 
 
@@ -357,6 +365,14 @@ _WISHES = [
     Hostile("quiet without an end", wish({"quiet": "08:00-08:00"}), "invalid_value", "/data/quiet", 422,
             "two different times"),
     Hostile("goal of nothing", goal("0.00"), "invalid_value", "/data/target", 422, "more than 0"),
+    Hostile(
+        "goal backwards",
+        goal("4", period_end="2025-01-01"),
+        "invalid_value",
+        "/data/period_end",
+        422,
+        "after it begins",
+    ),
     Hostile("goal below nothing", goal("-40"), "invalid_value", "/data/target", 422, "more than 0"),
     Hostile("their own manager", hr(manager="noa"), "invalid_value", "/data/manager", 422, 'somebody else, or "none"'),
     Hostile("their own mentor", hr(mentor="noa"), "invalid_value", "/data/mentor", 422, "their own mentor"),

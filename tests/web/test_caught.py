@@ -7,10 +7,16 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from service.messages.templates import Templates
+from service.web.caught import LABELS
 from tests.web.pages_world import get
 
 FIELDS = ["at", "to", "channel", "template", "policy", "step", "subject", "reason", "key", "title", "text"]
 FIELDS += ["html", "links"]
+
+
+def test_every_template_that_is_shipped_has_a_name_for_people():
+    assert LABELS.keys() == Templates.load().hashes.keys()
 
 
 async def test_programs_get_exactly_the_fields_of_the_contract_oldest_first(world, web):
