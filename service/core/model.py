@@ -246,6 +246,7 @@ class Word(Struct, array_like=True, frozen=True):
 
     value: str | list[str] | bool | None
     at: datetime
+    since: datetime | None = None  # when it was first said, since when nothing else was; None: `at`
 
 
 class People(Struct, array_like=True, tag="p1"):

@@ -4,6 +4,8 @@ What an address is worth is decided here: whoever may send events must not there
 """
 
 import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -47,20 +49,21 @@ def _by_id(people: People, book: AddressBook) -> People:
 
 
 def _book(files: Settings, people: People, graph: Directory) -> tuple[AddressBook, list[Left]]:
-    """Names as events have them; an address only for whoever has none in the files, in a domain that the files know."""
+    """Names as events have them; an address only for whoever has none in the files, in a domain that the files know.
+    Of two it is whoever's it was said to be first, for as long as they are here: nobody takes over another's mail."""
     book, left = files.book, list[Left]()
     ids = dict(book.ids)
     domains = {address.rpartition("@")[2] for address in ids}
     zones = {who: person.time_zone for who, person in graph.people.items()}
     readers = {who: replace(one, time_zone=zones[who]) for who, one in book.readers.items()}
-    for who, words in sorted(people.said.items()):
+    for who, words in sorted(people.said.items(), key=_first_said):
         if who not in zones:
             continue
         known = readers.get(who) or Reader(who, who, zones[who])
         name = words["name"].value if "name" in words else None
         readers[who] = replace(known, name=name if isinstance(name, str) else known.name)
         address = words["email"].value if "email" in words else None
-        if not isinstance(address, str):
+        if not isinstance(address, str) or not graph.people[who].active:
             continue
         found, why = _address(address, who, files, ids, domains)
         if why:
@@ -69,6 +72,12 @@ def _book(files: Settings, people: People, graph: Directory) -> tuple[AddressBoo
         ids[found.casefold()] = who
         readers[who] = replace(readers[who], addresses={"email": found})
     return dataclasses.replace(book, readers=readers, ids=ids), left
+
+
+def _first_said(one: tuple[str, Mapping[str, Word]]) -> tuple[datetime, str]:
+    who, words = one
+    word = words.get("email")
+    return (word.since or word.at if word else datetime.max.replace(tzinfo=UTC)), who
 
 
 def _address(

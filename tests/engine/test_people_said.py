@@ -1,10 +1,16 @@
 """What events say of people is in force without a restart, after one, and in every process; `people` says so."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from service.core.model import People, Word
+from service.core.decide import decide
+from service.core.directory import World
+from service.core.envelope import decode
+from service.core.message import Reader
+from service.core.model import People, Word, encode_state
 from service.settings.load import load
 from service.settings.said import with_people
 from tests.cli.shell import Shell
@@ -132,3 +138,31 @@ def test_a_manager_named_by_their_address_before_they_joined_counts_once_they_ha
 
     assert (after.graph.people["ana"].manager, after.graph.people["ana"].mentor) == ("max", "max")
     assert left == []
+
+
+def test_an_address_stays_whoever_had_it_first_for_as_long_as_they_are_here():
+    """However often either is said again, as an HR system does every night."""
+    world = World({}, load(CONFIG, {}).graph, {}, frozenset(), "role:ops")
+    state: bytes | None = None
+
+    def told(day: int, kind: str, who: str, **data: object) -> dict[str, Reader]:
+        nonlocal state
+        event = {"specversion": "1.0", "id": f"{who}-{day}", "source": "hr", "type": kind}
+        event |= {"time": f"2026-11-{day:02}T09:00:00Z", "data": {"person": who, **data}}
+        decision = decide(
+            state, decode(msgspec.json.encode(event), datetime(2026, 11, 30, tzinfo=UTC)), world
+        )
+        assert isinstance(decision.state, People)
+        state = encode_state(decision.state)
+        return dict(with_people(load(CONFIG, {}), decision.state)[0].book.readers)
+
+    def joins(day: int, who: str) -> dict[str, Reader]:
+        return told(day, "person.joined", who, name=who, email="shared@example.com")
+
+    joins(1, "zoe")
+    joins(9, "adam")
+    readers = joins(10, "zoe")
+    assert (readers["zoe"].addresses, readers["adam"].addresses) == ({"email": "shared@example.com"}, {})
+
+    readers = told(11, "person.left", "zoe")
+    assert readers["adam"].addresses == {"email": "shared@example.com"}

@@ -43,7 +43,9 @@ def _keep(people: People, event: Event, who: str, said: dict[str, object]) -> Re
     if said and not newer:
         return Reason(Code.OLDER, "something newer is known already")
     for name, value in newer.items():
-        known[name] = Word(value, at)  # type: ignore[arg-type]  # as the event's type has it
+        before = known.get(name)
+        since = (before.since or before.at) if before is not None and before.value == value else at
+        known[name] = Word(value, at, since)  # type: ignore[arg-type]  # as the event's type has it
     # Names and addresses are not for the log: only what was said of, not what.
     return Reason(Code.RECORDED, f"said of {who}: {', '.join(newer) or 'nothing new'}")
 
