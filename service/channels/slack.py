@@ -6,14 +6,13 @@ answers mean `slack_errors.py`. Presses and slash commands come in by `web/slack
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from msgspec.structs import replace
 
 from service.channels import slack_blocks
 from service.channels.contract import ChannelError, Outlets, Rate
 from service.channels.http import Http
-from service.channels.slack_api import CALL_S_MAX, SlackApi
+from service.channels.slack_api import CALL_S_MAX, SlackApi, text_of
 from service.channels.slack_buttons import token_of
 from service.channels.slack_errors import GONE, NOT_ALLOWED, SlackError
 from service.channels.slack_people import SlackPeople
@@ -87,7 +86,7 @@ class SlackChannel:
             return
         posted = await self.api.change("chat.postMessage", {"channel": channel, **shown})
         # Where it really stands: a name becomes an id.
-        ts, where = _text(posted, "ts"), _text(posted, "channel") or channel
+        ts, where = text_of(posted, "ts"), text_of(posted, "channel") or channel
         await self.places.remember(owed.to, life, Place(where, ts, token, (owed.key,)))
 
     async def _reply(self, place: Place, shown: Mapping[str, object], owed: Owed, address: str) -> bool:
@@ -111,8 +110,3 @@ class SlackChannel:
 
     async def close(self) -> None:
         await self.api.close()
-
-
-def _text(found: Mapping[str, Any], name: str) -> str:
-    value = found.get(name)
-    return value if isinstance(value, str) else ""

@@ -51,3 +51,9 @@ class SlackApi:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+def text_of(found: object, name: str) -> str:
+    """A text in an answer of Slack's; empty where there is none."""
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else ""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from service.channels.contract import ChannelError
-from service.channels.slack_api import SlackApi
+from service.channels.slack_api import SlackApi, text_of
 
 # People leave, and addresses change hands: an hour late is soon enough, and spares 50 calls a minute at nine o'clock.
 REMEMBERED_S = 3600
@@ -54,10 +54,8 @@ class SlackPeople:
     async def is_ours(self, team: str, enterprise: str) -> bool:
         """Whether members of `team` are of our own workspace, or of the Enterprise organisation it belongs to: ids of
         members count there only. Slack may name the organisation as the team."""
-        if team and team == await self._once("team", "", self._team):
-            return True
-        ours = await self._once("enterprise", "", self._enterprise)
-        return bool(ours) and ours in (team, enterprise)
+        home, organisation = await self._home()
+        return team == home != "" or (organisation != "" and organisation in (team, enterprise))
 
     def forget(self, address: str) -> None:
         """What was known of an address turned out to be wrong."""
@@ -77,26 +75,29 @@ class SlackPeople:
         return found
 
     async def _look_up(self, email: str) -> str:
-        return _text((await self._api.look("users.lookupByEmail", email=email)).get("user"), "id")
+        return text_of((await self._api.look("users.lookupByEmail", email=email)).get("user"), "id")
 
     async def _open(self, member: str) -> str:
-        return _text((await self._api.look("conversations.open", users=member)).get("channel"), "id")
+        return text_of((await self._api.look("conversations.open", users=member)).get("channel"), "id")
 
     async def _ask_email(self, member: str) -> str:
         user = (await self._api.look("users.info", user=member)).get("user")
-        team = await self._once("team", "", self._team)
+        team, _ = await self._home()
         if not isinstance(user, dict) or team not in _teams(user):
             return ""
         is_odd = any(user.get(flag) for flag in ("deleted", "is_bot", "is_restricted", "is_stranger"))
         if is_odd or user.get("is_email_confirmed") is False:
             return ""
-        return _text(user.get("profile"), "email")
+        return text_of(user.get("profile"), "email")
 
-    async def _team(self, _: str) -> str:
-        return _text(await self._api.look("auth.test"), "team_id")
+    async def _home(self) -> tuple[str, str]:
+        """Our own workspace, and the Enterprise organisation it belongs to; empty where there is none."""
+        team, _, organisation = (await self._once("home", "", self._ask_home)).partition(" ")
+        return team, organisation
 
-    async def _enterprise(self, _: str) -> str:
-        return _text(await self._api.look("auth.test"), "enterprise_id")
+    async def _ask_home(self, _: str) -> str:
+        known = await self._api.look("auth.test")
+        return f"{text_of(known, 'team_id')} {text_of(known, 'enterprise_id')}"
 
 
 def _teams(user: dict[str, Any]) -> list[object]:
@@ -104,8 +105,3 @@ def _teams(user: dict[str, Any]) -> list[object]:
     enterprise = user.get("enterprise_user")
     teams = enterprise.get("teams") if isinstance(enterprise, dict) else None
     return [user.get("team_id"), *(teams if isinstance(teams, list) else [])]
-
-
-def _text(value: object, name: str) -> str:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""

@@ -52,7 +52,7 @@ def people(config: Config = None, as_json: AsJson = False) -> None:
     )
     put_table(header[:width], [_row(person, settings, said, left)[:width] for person in everybody])
     for one in left:
-        say(f"left out, {one.person}{f'.{one.field}' if one.field else ''}: {one.why}")
+        say(f"left out, {one.what}: {one.why}")
     if not is_known:
         say("the store cannot be asked: what events have said of people is not shown")
 
@@ -72,10 +72,11 @@ def _said(files: "Settings") -> "tuple[People, bool]":
     """What events have said, and whether that is known. An installation that never ran is not begun by looking."""
     import asyncio
 
+    from service.cli.connection import has_store
     from service.cli.exits import Failure
     from service.core.model import People
 
-    if files.service.redis_url is None and not files.service.data_dir.exists():
+    if not has_store(files):
         return People(), True
     try:
         return asyncio.run(_read(files)), True

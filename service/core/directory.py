@@ -3,6 +3,7 @@
 Snapshotted by content hash, so that an old decision replays. Names and addresses are the address book's (settings).
 """
 
+from collections.abc import Mapping
 from datetime import date, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -69,6 +70,16 @@ class Directory(Struct, frozen=True):
 
     def with_role(self, role: str) -> tuple[str, ...]:
         return tuple(p.id for p in self.people.values() if p.active and role in p.roles)
+
+
+def chain_above(managers: Mapping[str, str | None], person: str) -> list[str]:
+    """The person and everybody above, until the top or until somebody would come twice."""
+    chain = {person: None}
+    above = managers.get(person)
+    while above and above in managers and above not in chain:
+        chain[above] = None
+        above = managers.get(above)
+    return list(chain)
 
 
 @lru_cache(maxsize=1_024)  # every decision asks, and an organisation has a handful

@@ -12,11 +12,12 @@ from msgspec import Struct, field
 from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit
 from service.core.events import Event, NotificationRequested
+from service.core.fallback import fallback
 from service.core.ids import effect_key, notify_key
 from service.core.model import Commitment, Moment, Told, name_of, told_of
-from service.core.policy import Condition, ConditionFailed, Policy, Recipients
+from service.core.policy import Condition, ConditionFailed, Policy
 from service.core.reasons import Code, Reason
-from service.core.recipients import is_of_teams, resolve
+from service.core.recipients import is_of_teams
 from service.core.timeline import next_due
 from service.core.view import expression_view, facts, minute
 
@@ -149,8 +150,7 @@ class Draft:
         if policy is not None and self.is_shadow(policy):
             self.because(Code.SHADOW, f"the fallback contact would have been told: {why}")
             return
-        contact = Recipients((self.world.fallback_contact,))
-        found = resolve(contact, self.state, self.world.directory)
+        found = fallback(self.world.fallback_contact, self.world.directory)
         for to in found:
             extra: dict[str, object] = {"step": step, "why": why}
             reason = f"{why}; {to} is the fallback contact"
@@ -169,8 +169,7 @@ class Draft:
         takes it once a week for each condition, however many commitments meet it."""
         if self.is_shadow(policy):
             return
-        contact = Recipients((self.world.fallback_contact,))
-        for to in resolve(contact, self.state, self.world.directory):
+        for to in fallback(self.world.fallback_contact, self.world.directory):
             key = effect_key("condition", policy.hash, what, to)
             notice = Notice(to, "policy_broken", "~condition", moment, [why], policy, extra={"why": why})
             self.broken[key] = self._emit(notice, key, key)

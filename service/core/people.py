@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from service.core.directory import Directory, Person
+from service.core.directory import Directory, Person, chain_above
 from service.core.model import People, Word
 
 FAMILY = "people"
@@ -26,6 +26,11 @@ class Left(NamedTuple):
     person: str
     field: str
     why: str
+
+    @property
+    def what(self) -> str:
+        """`ana.manager`; the person alone where it is all that was said of them."""
+        return f"{self.person}.{self.field}" if self.field else self.person
 
 
 def with_said(files: Directory, people: People, zones: Collection[str]) -> tuple[Directory, list[Left]]:
@@ -91,22 +96,21 @@ def _without_loops(here: dict[str, Person], files: Directory, said: Said) -> lis
     spoken = {
         who: words["manager"].at for who, words in said.items() if who in here and _has(words, "manager")
     }
-    for start in list(here):
-        while loop := _loop(here, start):
+    managers = {who: person.manager for who, person in here.items()}
+    for start in here:
+        while loop := _loop(managers, start):
             newest = max((who for who in loop if who in spoken), key=lambda who: (spoken[who], who))
             del spoken[newest]
             why = f"managers would go in a loop: {' → '.join([*loop, loop[0]])}"
             left.append(Left(newest, "manager", why))
             before = files.people.get(newest)
-            here[newest] = replace(here[newest], manager=before.manager if before else "")
+            managers[newest] = before.manager if before else ""
+            here[newest] = replace(here[newest], manager=managers[newest])
     return left
 
 
-def _loop(here: Mapping[str, Person], start: str) -> list[str]:
+def _loop(managers: Mapping[str, str | None], start: str) -> list[str]:
     """The loop in which `start` and everybody above them end; nobody where there is a top."""
-    chain: list[str] = []
-    at = start
-    while at in here and at not in chain:
-        chain.append(at)
-        at = here[at].manager
-    return chain[chain.index(at) :] if at in chain else []
+    chain = chain_above(managers, start)
+    again = managers[chain[-1]]
+    return chain[chain.index(again) :] if again in chain else []

@@ -3,18 +3,17 @@ who is to be their own manager, a time zone that is none, an address that is non
 with a 202 and then left out is heard of by nobody.
 
 What hangs on the other people, who may join in the next event, is left out later and named (`core/people.py`). Whether
-a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of the zones, on the disk.
+a domain may be registered, `settings/mail_address.py` knows. Pure but for the names of zones, on the disk.
 """
 
 import re
 from collections.abc import Callable
-from functools import cache
-from zoneinfo import available_timezones
 
 from service.core.errors import BadEvent
 from service.core.events import PersonChanged, PersonLeft
 from service.core.nearest import nearest
 from service.core.strict_json import quoted
+from service.core.zone_names import known_zones, zone_of_city
 
 # What a recipient of a policy begins with; `core/payload.py` refuses `channel:` of every event.
 _KINDS = ("role:", "team:", "channel:", "person:")
@@ -37,8 +36,9 @@ def refuse_wrong_person(data: PersonChanged | PersonLeft, id_of: Callable[[str],
         if id_of(above) == id_of(data.person) or above == data.email:
             detail = f'{quoted(above)} cannot be their own {name}; name somebody else, or "none"'
             raise BadEvent("invalid_value", detail, f"/data/{name}")
-    if isinstance(data.time_zone, str) and data.time_zone not in _zones():
-        near = nearest(data.time_zone, _zones()) or _by_city(data.time_zone)
+    if isinstance(data.time_zone, str) and data.time_zone not in known_zones():
+        city = zone_of_city(data.time_zone)
+        near = nearest(data.time_zone, known_zones()) or (f"; did you mean {quoted(city)}?" if city else "")
         detail = f"{quoted(data.time_zone)} is not a time zone{near or '; write it as in Europe/Madrid'}"
         raise BadEvent("invalid_value", detail, "/data/time_zone")
     if isinstance(data.email, str) and not _is_address(data.email):
@@ -63,16 +63,3 @@ def _refuse_id(who: str, name: str) -> None:
 
 def _is_address(text: str) -> bool:
     return len(text) <= _ADDRESS_CHARS_MAX and _ADDRESS.fullmatch(text) is not None
-
-
-@cache
-def _zones() -> frozenset[str]:
-    """Names that are looked up in a list, and never used as a path."""
-    return frozenset(available_timezones())
-
-
-def _by_city(text: str) -> str:
-    """`Madrid` is found as `Europe/Madrid`."""
-    city = text.rpartition("/")[2].replace(" ", "_").casefold()
-    found = min((zone for zone in _zones() if zone.casefold().endswith(f"/{city}")), default="")
-    return f"; did you mean {quoted(found)}?" if found else ""

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from service.core.calendar import wall
 from service.core.closing import close, note_move, rest
 from service.core.draft import Draft, Notice
+from service.core.fallback import fallback
 from service.core.ladder import begin, match, moved_into_past, policy_of
 from service.core.merge import is_newer, stamp
 from service.core.model import IMPORTED, Moment, name_of, told_of
@@ -159,7 +160,7 @@ def mention_imported(draft: Draft, moment: Moment) -> None:
     text = "it was overdue already when it was imported; nobody was told of it before"
     found = resolve(_IMPORT_IS_FOR, draft.state, draft.world.directory)
     if not found:
-        found = resolve(Recipients((draft.world.fallback_contact,)), draft.state, draft.world.directory)
+        found = fallback(draft.world.fallback_contact, draft.world.directory)
         text = f"{draft.state.owner} is nobody we know; {text}"
     for to in found:
         template = "missed" if to == draft.state.owner else "escalated"

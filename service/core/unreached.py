@@ -13,11 +13,10 @@ import msgspec
 from service.core.directory import World
 from service.core.effects import Emit, Owed, decode_owed
 from service.core.events import NotificationRequested
+from service.core.fallback import fallback
 from service.core.ids import effect_key
-from service.core.model import Commitment, Inbox, Unreached
-from service.core.policy import Recipients
+from service.core.model import Inbox, Unreached
 from service.core.reasons import Code, Reason
-from service.core.recipients import resolve
 from service.core.view import minute
 
 # Long enough that an outage of days is no flood, short enough that nothing lost waits for more than a working day.
@@ -124,7 +123,7 @@ def _tell(
     step: str,
     since: dict[str, object],
 ) -> Told:
-    found = resolve(Recipients((world.fallback_contact,)), Commitment(), world.directory)
+    found = fallback(world.fallback_contact, world.directory)
     others = [to for to in found if to != request.to]
     if not others:
         nobody = f"{request.to} is" if found else f"{world.fallback_contact} is nobody, not"

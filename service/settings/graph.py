@@ -6,13 +6,13 @@ calendars, ids written twice. The graph has no names and no addresses; it is pin
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import date, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.core.calendar import Hours
-from service.core.directory import MANAGER_DEPTH_MAX, Directory, Person, Team
+from service.core.directory import MANAGER_DEPTH_MAX, Directory, Person, Team, chain_above
 from service.core.model import Absence
 from service.settings import absences
 from service.settings.calendars import Calendars
@@ -209,7 +209,7 @@ def _check_managers(document: Document, model: DirectoryModel) -> None:
                 ("people", index[person.id], "manager"), f"`{person.id}` is their own manager", "leave it out"
             )
             continue
-        chain = _chain(managers, person.id)
+        chain = chain_above(managers, person.id)
         last = managers.get(chain[-1])
         if last in chain and last != chain[-1]:
             loop = chain[chain.index(last) :]
@@ -222,16 +222,6 @@ def _check_managers(document: Document, model: DirectoryModel) -> None:
         elif len(chain) - 1 == MANAGER_DEPTH_MAX + 1:  # those further down hang on the same chain
             message = f"`{person.id}` has {len(chain) - 1} managers above, more than {MANAGER_DEPTH_MAX}"
             document.error(("people", index[person.id], "manager"), message)
-
-
-def _chain(managers: Mapping[str, str | None], person: str) -> list[str]:
-    """The person and everybody above, until the top or until somebody would come twice."""
-    chain = {person: None}
-    above = managers.get(person)
-    while above is not None and above in managers and above not in chain:
-        chain[above] = None
-        above = managers.get(above)
-    return list(chain)
 
 
 def _absences(person: PersonModel, zone: str) -> tuple[Absence, ...]:

@@ -13,12 +13,12 @@ from service.core.directory import Directory
 from service.core.message import Reader
 from service.core.model import People, Word
 from service.core.people import Left, with_said
+from service.core.zone_names import known_zones
 from service.settings.address_book import AddressBook
 from service.settings.cadences import series_of
 from service.settings.graph import compile_graph, pin_graph
 from service.settings.mail_address import BadAddress, normalise
 from service.settings.model import Settings
-from service.settings.zones import known_zones
 
 
 def with_people(files: Settings, people: People) -> tuple[Settings, list[Left]]:

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from service.core.calendar import wall
+from service.core.zone_names import known_zones
 from service.settings.problems import nearest
-from service.settings.zones import known_zones
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HINT = "write it as in +20s, +1d4h, Sat 08:00 or 2026-03-06T09:00"

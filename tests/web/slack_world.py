@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
+import pytest
 from prometheus_client import generate_latest
 from slack_sdk.signature import Clock as SlackClock
 from slack_sdk.signature import SignatureVerifier
@@ -20,8 +21,11 @@ from service.channels.slack import SlackChannel
 from service.core.view import facts
 from service.messages.render import render
 from service.settings.slack import SlackChannel as Settings
+from service.web import answering
+from service.web import slack as slack_routes
 from tests.channels.hooks import LOOPBACK
 from tests.channels.messages import templates
+from tests.channels.sink import CERTIFICATE
 from tests.channels.slack_server import SIGNING_SECRET, TOKEN, Slack, member
 from tests.channels.vendor import Vendor
 from tests.web.pages_world import PagesWorld, owed, serving
@@ -168,8 +172,11 @@ class SlackWorld(PagesWorld):
 
 
 @asynccontextmanager
-async def slack_world() -> AsyncIterator[SlackWorld]:
-    """Needs SSL_CERT_FILE to name the certificate of tests."""
+async def slack_world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackWorld]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    # A person does not wait for a busy machine; a test does.
+    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 20)
+    monkeypatch.setattr(slack_routes, "ANSWER_WITHIN_S", 20)
     slack = Slack(members={"U0ANA": member("ana@example.com"), "U0DANA": member("dana@example.com")})
     async with Vendor(judge=slack.judge) as vendor:
         world = SlackWorld(vendor, slack)

@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from msgspec import structs
 
-from service.web import answering, slack
-from tests.channels.sink import CERTIFICATE
+from service.web import slack
 from tests.web.slack_world import SlackWorld, signed, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -17,11 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackWorld]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    # A person does not wait for a busy machine; a test does.
-    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 20)
-    monkeypatch.setattr(slack, "ANSWER_WITHIN_S", 20)
-    async with slack_world() as world:
+    async with slack_world(monkeypatch) as world:
         yield world
 
 

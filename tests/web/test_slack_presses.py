@@ -16,7 +16,6 @@ from service.channels.slack_buttons import SNOOZES as IN_SLACK
 from service.integrations.signatures import NotGenuine, Received, verify
 from service.web import answering, slack
 from service.web.answer_choices import SNOOZES
-from tests.channels.sink import CERTIFICATE
 from tests.channels.slack_server import SIGNING_SECRET, member
 from tests.channels.vendor import DROP
 from tests.web.pages_world import owed
@@ -27,11 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackWorld]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    # A person does not wait for a busy machine; a test does.
-    monkeypatch.setattr(answering, "APPLIED_WITHIN_S", 20)
-    monkeypatch.setattr(slack, "ANSWER_WITHIN_S", 20)
-    async with slack_world() as world:
+    async with slack_world(monkeypatch) as world:
         yield world
 
 

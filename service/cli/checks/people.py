@@ -38,9 +38,8 @@ async def people(files: "Settings", given: "Path | None") -> list[Finding]:
             fine(f"{len(settings.graph.people)} people; {settings.service.fallback_contact} is somebody")
         ]
     for one in left[:LEFT_SHOWN_MAX]:
-        what = f"{one.person}{f'.{one.field}' if one.field else ''}"
         found.append(
-            look(f"left out of what events said, {what}: {one.why}", "send it again as it should be")
+            look(f"left out of what events said, {one.what}: {one.why}", "send it again as it should be")
         )
     if (more := len(left) - LEFT_SHOWN_MAX) > 0:
         found.append(look(f"{more} more words are left out", f"see them with `{command('people', given)}`"))
