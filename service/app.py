@@ -78,6 +78,9 @@ class Info:
 
 # One read of one key; as soon as a changed file is taken in.
 PEOPLE_EVERY_S = 1.0
+
+# A clock that was put back or forward is noticed after this.
+CLOCK_EVERY_S = 1.0
 # Words that do not count, named in the log after a change; `followthrough people` has all of them.
 PEOPLE_NAMED_MAX = 20
 
@@ -114,7 +117,7 @@ class App:
             self._name_lease = NameLease(self.store, self.name)
             await self._name_lease.take()
             self._ends.push_async_callback(self._name_lease.release)
-            self.clock = Clock(self.store, offset)
+            self.clock = Clock(self.store, offset, CLOCK_EVERY_S)
             self.fullness = Fullness(self.store, self.metrics)
             await self.fullness.look()
             self.broker = await self._ends.enter_async_context(open_broker(self.settings.service, self.store))

@@ -117,7 +117,9 @@ class KafkaServer:
         (self.folder / f"{node}.properties").write_text(lines + "\n")
 
     async def in_sync(self) -> None:
-        """Wait until every copy of every partition is up to date."""
+        """Wait until every broker is there, and every copy of every partition up to date: while the others have not
+        noticed yet that one had died, they say that its copies are."""
+        await self._are_open(time.monotonic() + START_TIMEOUT_S)
         admin = AIOKafkaAdminClient(bootstrap_servers=list(self.servers))
         try:
             await admin.start()
@@ -131,11 +133,14 @@ class KafkaServer:
         finally:
             await admin.close()
 
-    async def _answers(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
+    async def _are_open(self, deadline: float) -> None:
         while not all(map(_is_open, self._ports[: len(self.servers)])):
             self._check(deadline)
             await asyncio.sleep(0.05)
+
+    async def _answers(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        await self._are_open(deadline)
         while True:
             admin = AIOKafkaAdminClient(bootstrap_servers=list(self.servers))
             try:

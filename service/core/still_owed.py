@@ -50,7 +50,8 @@ class Left(NamedTuple):
 
 
 def subjects_of(digest: Owed) -> list[str]:
-    return list(dict.fromkeys(decode_owed(part).subject for part in digest.parts))
+    parts = map(decode_owed, digest.parts)
+    return list(dict.fromkeys(part.subject for part in parts if part.until != "nothing"))
 
 
 def left_of(digest: Owed, states: Mapping[str, Commitment | None]) -> Left:

@@ -92,6 +92,8 @@ class Attempts:
 
     async def _untrue(self, held: Held) -> Outcome | None:
         """The end of what stopped being true while it waited."""
+        if held.owed.until == "nothing":  # what reports a fact stays true: nothing is to be asked
+            return None
         why = still_owed(held.owed, await self._state(held, held.owed.subject))
         return outcome.cancelled(held.owed, why, self.now(held)) if why is not None else None
 

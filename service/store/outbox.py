@@ -21,6 +21,8 @@ CLAIM_IDLE_MS = 120_000
 SWEEPS = 30
 # How many retries one call moves back, a shard: a burst after an outage must not starve what is new.
 _RETRIES_MAX = 100
+# So often retries are looked for; a claim of a busy outbox comes back for more within milliseconds.
+_RETRIES_EVERY_MS = 100
 
 
 class Outbox:
@@ -34,6 +36,7 @@ class Outbox:
         self._own: dict[tuple[str, Shard], str] = {}
         self._cursors: dict[Shard, str] = {}  # of XAUTOCLAIM, where a look was cut short
         self._swept_at = float("-inf")
+        self._looked_ms = float("-inf")  # for retries
         self._turn = 0
         # Entries handed out and not settled, with the time until which they count as being worked on.
         self._held: dict[tuple[Shard, str], float] = {}
@@ -70,6 +73,8 @@ class Outbox:
             [GROUP, entry.id, *_settle_args(entry, outcome)],
         )
         self._held.pop((entry.shard, entry.id), None)
+        if outcome.kind == "retry":
+            self._looked_ms = float("-inf")
         return bool(settled)
 
     async def _make_groups(self, shards: list[Shard]) -> None:
@@ -84,8 +89,11 @@ class Outbox:
             self._grouped.add(shard)
 
     async def _return_retries(self, shards: list[Shard], now_ms: int) -> None:
+        if abs(now_ms - self._looked_ms) < _RETRIES_EVERY_MS:
+            return
         pages = map(self._keys.of, shards)
         await self._wire.scripts(_RETRIES, [([k.retry, k.out], [now_ms, _RETRIES_MAX]) for k in pages])
+        self._looked_ms = now_ms
 
     async def _own_pending(self, shards: list[Shard], worker: str, count: int, taken: list[Entry]) -> None:
         for shard in shards:

@@ -6,10 +6,9 @@ in the one shape of RESP2.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import exceptions as errors
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
@@ -18,6 +17,7 @@ from redis.connection import HiredisRespSerializer
 from service.store.contract import StoreDown
 
 Arg = str | bytes | int
+T = TypeVar("T")
 
 # No command of ours takes longer than a batch of 500 (13 ms, measured 2026-11); ten times the slowest fsync seen.
 TIMEOUT_S = 5.0
@@ -101,13 +101,11 @@ class Wire:
 
     async def call(self, *command: Arg) -> Any:
         """One command that reads, or whose loss in a power cut costs nothing."""
-        async with _bounded(TIMEOUT_S):
-            return await self._ask(*command)
+        return await _bounded(TIMEOUT_S, self._ask(*command))
 
     async def wait(self, *command: Arg) -> Any:
         """A command that blocks on the server, for at most BLOCK_MS_MAX."""
-        async with _bounded(TIMEOUT_S + BLOCK_MS_MAX / 1000):
-            return await self._ask_patiently(*command)
+        return await _bounded(TIMEOUT_S + BLOCK_MS_MAX / 1000, self._ask_patiently(*command))
 
     async def write(self, commands: list[tuple[Arg, ...]], *, atomic: bool = False) -> list[Any]:
         """Run `commands` in one round trip, `atomic` = all or none, and wait for the disk where that was asked for."""
@@ -129,23 +127,25 @@ class Wire:
             return await self._send(commands)
 
     async def _send(self, commands: list[tuple[Arg, ...]]) -> list[Any]:
-        async with _bounded(TIMEOUT_S):
-            if len(commands) == 1 and not self._fsync:
-                return [await self._ask(*commands[0])]
-            if self._fsync:
-                # One copy on the local disk, no replica; the wait is bounded by less than the socket's timeout.
-                commands = [*commands, ("WAITAOF", 1, 0, int(TIMEOUT_S * 800))]
-            async with self._client.pipeline(transaction=False) as pipe:
-                queue: Callable[..., object] = pipe.execute_command
-                for command in commands:
-                    queue(*command)
-                replies = await pipe.execute(raise_on_error=False)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            if self._fsync and replies.pop()[0] < 1:
-                raise Lost("the server did not write its AOF to disk in time")
-            return replies
+        if len(commands) == 1 and not self._fsync:
+            return [await self.call(*commands[0])]
+        return await _bounded(TIMEOUT_S, self._send_together(commands))
+
+    async def _send_together(self, commands: list[tuple[Arg, ...]]) -> list[Any]:
+        if self._fsync:
+            # One copy on the local disk, no replica; the wait is bounded by less than the socket's timeout.
+            commands = [*commands, ("WAITAOF", 1, 0, int(TIMEOUT_S * 800))]
+        async with self._client.pipeline(transaction=False) as pipe:
+            queue: Callable[..., object] = pipe.execute_command
+            for command in commands:
+                queue(*command)
+            replies = await pipe.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        if self._fsync and replies.pop()[0] < 1:
+            raise Lost("the server did not write its AOF to disk in time")
+        return replies
 
     async def close(self) -> None:
         await self._waiting.aclose()
@@ -160,12 +160,11 @@ def _raw(pool: ConnectionPool) -> Redis:
     return client
 
 
-@asynccontextmanager
-async def _bounded(timeout_s: float) -> AsyncIterator[None]:
+async def _bounded(timeout_s: float, asking: Awaitable[T]) -> T:
     """What "cannot be reached or refuses to write" looks like, as StoreDown; any other error is a bug of ours."""
     try:
         async with asyncio.timeout(timeout_s):
-            yield
+            return await asking
     except TimeoutError as error:
         raise Lost(f"the store did not answer within {timeout_s:g} s") from error
     except (errors.ConnectionError, errors.TimeoutError, OSError) as error:

@@ -59,3 +59,36 @@ def test_a_step_is_taken_once_by_a_process_that_starts_with_an_earlier_clock():
 
 def _timer(due_at: datetime, fired_at: datetime) -> Timer:
     return Timer(subject="deadline/c1", due_at=due_at, fired_at=fired_at)
+
+
+async def test_between_questions_the_process_goes_on_from_the_quickest_answer_and_never_ahead():
+    timer, took_s, asked = 100.0, 0.0, 0
+
+    class Slow(MemoryStore):
+        """It looks at its clock when it is asked; its answer is on its way for `took_s`."""
+
+        async def now(self) -> datetime:
+            nonlocal timer, asked
+            found, asked = await super().now(), asked + 1
+            timer += took_s
+            return found
+
+    put_back = timedelta()
+    store = Slow(lambda: NOW + timedelta(seconds=timer - 100) - put_back)
+    clock = Clock(store, ask_every_s=1.0, timer=lambda: timer)
+    took_s = 0.004
+    assert await clock.now() == NOW
+    timer, took_s = 100.504, 0.5
+    assert await clock.now() == NOW + timedelta(milliseconds=500)  # four of them it cannot be sure of
+    assert asked == 1
+
+    timer = 101.504
+    assert await clock.now() == NOW + timedelta(milliseconds=1504)
+    timer = 102.5
+    assert await clock.now() == NOW + timedelta(milliseconds=2496)  # still by the quicker answer
+    assert asked == 2
+
+    timer, put_back, took_s = 104.0, timedelta(seconds=-10), 0.0  # put forward: noticed by the next question
+    assert await clock.now() == NOW + timedelta(seconds=14)
+    timer = 104.25
+    assert await clock.now() == NOW + timedelta(milliseconds=14_250)

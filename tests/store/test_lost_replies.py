@@ -127,7 +127,8 @@ async def test_deliveries_of_a_lost_claim_are_handed_out_by_the_next(proxied: tu
         proxy.spare, proxy.cut = spare, 1
         claimed: list[str] = []
         with suppress(StoreDown):
-            claimed += [entry.key for entry in await store.claim([INBOX, INBOX_1], "w", 9, 0, 0)]
+            # A second later each time: retries are looked for as well.
+            claimed += [entry.key for entry in await store.claim([INBOX, INBOX_1], "w", 9, 0, 1_000 * spare)]
         was_clean, proxy.cut, proxy.spare = proxy.cut == 1, 0, 0
         for _ in range(2):
             claimed += [entry.key for entry in await store.claim([INBOX, INBOX_1], "w", 9, 0, 0)]

