@@ -11,6 +11,8 @@ BIN = .venv/bin
 export UV_HTTP_TIMEOUT ?= 30
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
+# Tests start hundreds of processes. Without its cache, Python compiles every library anew in each: half of their start.
+unexport PYTHONDONTWRITEBYTECODE
 
 KAFKA = .tools/kafka/.done
 
