@@ -19,6 +19,7 @@ from service.settings.load import load
 from service.settings.model import Settings
 from service.settings.said import with_people
 from service.simulator.judge import Message, Silence, Story, Verdict, judge
+from service.simulator.post import Post
 from service.simulator.pure import PureRun
 from service.simulator.scenario import Happening, Scenario
 
@@ -43,6 +44,9 @@ class Stage(Protocol):
     async def replace(self, settings: Settings) -> None:
         """The configuration is another one from now on."""
 
+    async def refuse(self, until: datetime) -> None:
+        """Until then no channel takes what it is given."""
+
     async def apply_plan(self) -> None:
         """What is open follows the configuration from now on, as after `followthrough plan --apply`."""
 
@@ -56,8 +60,9 @@ class PureStage:
     slack = timedelta()
 
     def __init__(self, settings: Settings, now: datetime) -> None:
-        self._settings = settings
-        self.run = PureRun(world_of(settings), now, lambda people: of_people(self._settings, people))
+        self._settings, self._post = settings, Post()
+        world = world_of(settings)
+        self.run = PureRun(world, now, lambda people: of_people(self._settings, people), self._post)
         self.run.schedule(settings.series)
 
     async def run_until(self, until: datetime) -> None:
@@ -76,6 +81,9 @@ class PureStage:
         world, series = of_people(settings, said if isinstance(said, People) else People())
         self.run.change(world)
         self.run.schedule(series)
+
+    async def refuse(self, until: datetime) -> None:
+        self._post.refuses_until = until
 
     async def apply_plan(self) -> None:
         self.run.apply_plan()
@@ -139,6 +147,8 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Happening]) -> S
         if happening.down_until:
             down_until = happening.down_until
             await stage.jump_to(down_until)
+        elif happening.refused_until:
+            await stage.refuse(happening.refused_until)
         elif happening.is_change:
             changes.append(happening)
             await stage.replace(_settings(scenario, changes))

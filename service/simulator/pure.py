@@ -6,12 +6,12 @@ files (scenario.py) nor the real clock.
 
 import heapq
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.core.decide import decide
 from service.core.directory import World
-from service.core.effects import Dead, Decision, Emit, Owed
+from service.core.effects import Dead, Decision, Emit, Owed, decode_emit, decode_log, decode_owed
 from service.core.envelope import SOURCE
 from service.core.events import EVENTS, TOPIC_OF_FAMILY, CheckinScheduled, Event, Timer
 from service.core.ids import split_subject
@@ -23,6 +23,9 @@ from service.core.reckoning import reckon
 from service.core.roster import changes, is_series
 from service.core.still_owed import left_of, still_owed, subjects_of
 from service.simulator.silences import would_be
+
+if TYPE_CHECKING:
+    from service.simulator.post import Post
 
 # So many timers of one subject without an end are a loop in a policy or in the core; two years of hourly repeats are
 # below it.
@@ -59,9 +62,12 @@ class Why(NamedTuple):
 class PureRun:
     """Give it events in the order they arrive and move its clock; it never looks at another one."""
 
-    def __init__(self, world: World, now: datetime, of_people: OfPeople | None = None) -> None:
-        """`of_people` gives another world once events have said something of people."""
-        self.world, self.now, self._of_people = world, now, of_people
+    def __init__(
+        self, world: World, now: datetime, of_people: OfPeople | None = None, post: "Post | None" = None
+    ) -> None:
+        """`of_people` gives another world once events have said something of people; without a `post` every message is
+        taken at once."""
+        self.world, self.now, self._of_people, self._post = world, now, of_people, post
         self.states: dict[str, bytes] = {}
         self.due: dict[str, datetime] = {}
         self.sent: list[Sent] = []
@@ -69,6 +75,7 @@ class PureRun:
         self.dead: list[Dead] = []
         self.decisions = 0
         self._heap: list[tuple[datetime, str]] = []
+        self._retries: list[tuple[datetime, str, Owed]] = []
         self._applied: dict[str, datetime] = {}
 
     @property
@@ -110,7 +117,12 @@ class PureRun:
     def run_until(self, until: datetime) -> None:
         """Time passes: every timer fires at its own moment, up to and with `until`."""
         fired = dict[str, int]()
-        while (due := self.next_due) is not None and due <= until:
+        while True:
+            due = self.next_due
+            if self._retries and self._try_again(until if due is None else min(due, until)):
+                continue
+            if due is None or due > until:
+                break
             self.now = max(self.now, due)
             subject = self._heap[0][1]
             fired[subject] = fired.get(subject, 0) + 1
@@ -152,17 +164,42 @@ class PureRun:
             self._publish(emit)
         return decision
 
-    def _deliver(self, owed: Owed) -> None:
+    def _try_again(self, until: datetime) -> bool:
+        """The earliest retry up to and with `until`, at its time; False where there is none."""
+        if self._retries[0][0] > until:
+            return False
+        at, _, owed = heapq.heappop(self._retries)
+        self.now = max(self.now, at)
+        self._deliver(owed, is_retry=True)
+        return True
+
+    def _deliver(self, owed: Owed, *, is_retry: bool = False) -> None:
         """What has waited is sent as far as it is still true, as the delivery does."""
-        if owed.parts:
+        if owed.parts and not owed.is_final:
             left = left_of(owed, {subject: self._commitment(subject) for subject in subjects_of(owed)})
             self.whys += [Why(self.now, owed.subject, "delivery", reason) for reason in left.reasons]
             if left.owed is not None:
-                self.sent.append(Sent(self.now, left.owed))
-        elif owed.asked_at and (untrue := still_owed(owed, self._commitment(owed.subject))):
+                self._send(left.owed)
+        elif (owed.asked_at or is_retry) and (untrue := still_owed(owed, self._commitment(owed.subject))):
             self.whys.append(Why(self.now, owed.subject, "delivery", untrue))
         else:
+            self._send(owed)
+
+    def _send(self, owed: Owed) -> None:
+        outcome = self._post.attempt(owed, self.now) if self._post is not None else None
+        if outcome is None:
             self.sent.append(Sent(self.now, owed))
+            return
+        settled = outcome.settled
+        reasons = decode_log(settled.log).reasons
+        self.whys += [Why(self.now, owed.subject, "delivery", reason) for reason in reasons]
+        if settled.kind == "retry":
+            at = datetime.fromtimestamp(settled.retry_at_ms / 1000, UTC)
+            heapq.heappush(self._retries, (at, owed.key, decode_owed(settled.again)))
+        elif settled.kind == "fallback":
+            self._send(decode_owed(settled.again))
+        for raw in settled.emits:
+            self._publish(decode_emit(raw))
 
     def _commitment(self, subject: str) -> Commitment | None:
         raw = self.states.get(subject)

@@ -31,11 +31,13 @@ FALLBACK_ROLE = "ops"  # whoever is told when nobody else can be; there is one i
 
 @dataclass(frozen=True)
 class Happening:
-    """At `at`: one event arrives, or nothing runs until `down_until`, or the configuration is another from now on."""
+    """At `at`: one event arrives, or nothing runs until `down_until`, or no channel takes anything until
+    `refused_until`, or the configuration is another from now on."""
 
     at: datetime
     event: dict[str, object] | None = None
     down_until: datetime | None = None
+    refused_until: datetime | None = None
     people: Mapping[str, Mapping[str, object]] | None = None
     calendars: Mapping[str, Mapping[str, object]] | None = None
     cadences: Mapping[str, Mapping[str, object]] | None = None
@@ -210,13 +212,15 @@ class _Times:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
         changes = (entry.people, entry.calendars, entry.cadences, entry.policies)
-        if sum(one is not None for one in (entry.event, entry.outage, *changes)) != 1:
-            kinds = "one event, one outage, one change of people, of calendars, of cadences or of policies"
+        if sum(one is not None for one in (entry.event, entry.outage, entry.refused, *changes)) != 1:
+            kinds = "one event, outage or refusal, or one change of people, calendars, cadences or policies"
             self._document.error((self._index, *path), f"an entry is {kinds}")
         if entry.apply and entry.policies is None:
             self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
         if entry.outage is not None:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
+        if entry.refused is not None:
+            return Happening(at, refused_until=self._down_until((*path, "refused"), at, entry.refused))
         if entry.people is not None:
             return Happening(at, people={name: _given(person) for name, person in entry.people.items()})
         if entry.calendars is not None:

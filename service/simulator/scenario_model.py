@@ -64,14 +64,15 @@ class Given(Strict):
 
 
 class Entry(Strict):
-    """Something that happens: an event with its data, an outage, or a change of people, calendars, cadences or
-    policies."""
+    """Something that happens: an event with its data, an outage, channels that refuse, or a change of people,
+    calendars, cadences or policies."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     at: Moment
     event: str | None = None
     outage: str | None = Field(None, description="For so long nothing runs; events wait.")
+    refused: str | None = Field(None, description="For so long no channel takes what it is given.")
     people: People | None = None
     calendars: dict[str, CalendarModel] | None = Field(None, description="These are others, from now on.")
     cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")

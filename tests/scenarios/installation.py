@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from service.app import App
+from service.channels.contract import ChannelError
 from service.consumers.names import HeldName
 from service.consumers.worker import Worker
 from service.messages.templates import Templates
@@ -21,10 +23,36 @@ from service.plans import apply_plans, find_plans
 from service.settings.model import Settings
 from service.settings.policies import compile_policy
 from service.simulator.play import world_of
-from service.store.contract import Store
+from service.store.contract import Entry, Store
 from service.worlds import Worlds
 
 NAME = "scenario"
+RETRY_MS = 20
+
+
+class Refusing(App):
+    """The service with channels that take nothing before `refuses_until`."""
+
+    refuses_until = datetime.min.replace(tzinfo=UTC)
+
+    async def _open_store(self) -> Store:
+        store = await super()._open_store()
+        keep, claim = store.catch, store.claim
+
+        async def catch(raw: bytes) -> None:
+            if await self.clock.now() < self.refuses_until:
+                raise ChannelError("it takes nothing for now")
+            await keep(raw)
+
+        async def claim_soon(*given: Any) -> list[Entry]:
+            *others, block_ms, now_ms = given
+            # A retry is looked for when a claim has waited for something new, and the clock jumps from one to the next.
+            is_waiting = self.refuses_until > Refusing.refuses_until
+            return await claim(*others, min(block_ms, RETRY_MS) if is_waiting else block_ms, now_ms)
+
+        # Every channel of a scenario keeps its messages by this, and none is opened yet.
+        store.catch, store.claim = catch, claim_soon  # type: ignore[method-assign]  # this store alone has them
+        return store
 
 
 class Installation:
@@ -40,7 +68,8 @@ class Installation:
             "data_dir": folder,
         }
         self._offset = now - _real_now()
-        self._app: App | None = None
+        self._app: Refusing | None = None
+        self.refuses_until = Refusing.refuses_until
         self._name: HeldName | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -59,7 +88,8 @@ class Installation:
             return
         service = self.settings.service.model_copy(update=self._place)
         self._name = HeldName(service.data_dir, NAME)
-        self._app = App(replace(self.settings, service=service), self._templates, self._name)
+        self._app = Refusing(replace(self.settings, service=service), self._templates, self._name)
+        self._app.refuses_until = self.refuses_until
         await self._app.start(self._offset)
 
     async def work(self) -> None:
@@ -68,6 +98,12 @@ class Installation:
         if not self._tasks and self._app is not None:
             parts = (self._app.worker.run(), self._app.delivery.run())
             self._tasks = [asyncio.create_task(part) for part in parts]
+
+    def refuse(self, until: datetime) -> None:
+        """No channel takes anything before `until`."""
+        self.refuses_until = until
+        if self._app is not None:
+            self._app.refuses_until = until
 
     async def end(self) -> None:
         """Nothing works any more; what was not finished lies on the server."""

@@ -79,6 +79,9 @@ class WholeStage:
     async def give(self, event: Mapping[str, object]) -> None:
         await self._begin(lambda: self._installation.post(event))
 
+    async def refuse(self, until: datetime) -> None:
+        self._installation.refuse(until)
+
     async def apply_plan(self) -> None:
         await self._begin(self._installation.apply_plan)
 
