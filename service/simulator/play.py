@@ -19,7 +19,7 @@ from service.settings.load import load
 from service.settings.model import Settings
 from service.settings.said import with_people
 from service.simulator.judge import Message, Silence, Story, Verdict, judge
-from service.simulator.post import Post
+from service.simulator.post import Post, leading_back
 from service.simulator.pure import PureRun
 from service.simulator.scenario import Happening, Scenario
 
@@ -60,7 +60,7 @@ class PureStage:
     slack = timedelta()
 
     def __init__(self, settings: Settings, now: datetime) -> None:
-        self._settings, self._post = settings, Post()
+        self._settings, self._post = settings, Post(settings)
         world = world_of(settings)
         self.run = PureRun(world, now, lambda people: of_people(self._settings, people), self._post)
         self.run.schedule(settings.series)
@@ -75,7 +75,7 @@ class PureStage:
         self.run.give(admit(event, self.run.now)[0])
 
     async def replace(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._post.leads_back = settings, leading_back(settings)
         raw = self.run.states.get(SUBJECT)
         said = decode_state(raw) if raw is not None else None
         world, series = of_people(settings, said if isinstance(said, People) else People())

@@ -1,24 +1,39 @@
 """What becomes of a message whose channel does not take it, by the rules of delivery itself. Pure, on a virtual clock.
 
-Without a refusal nothing of this is asked: in the core's run a message is sent when it is decided.
+Without a refusal a message is sent when it is decided.
 """
 
 from datetime import UTC, datetime
 
 from service.channels.contract import ChannelError
+from service.channels.hook import is_ours, marked
 from service.core.effects import Owed
 from service.delivery import outcome
 from service.delivery.outcome import Outcome
 from service.delivery.retry import quiet_ends_at
+from service.settings.hooks import HookSettings
+from service.settings.model import Settings
+from service.settings.web_address import normalise
 
-REFUSAL = ChannelError("it takes nothing for now")
+_REFUSAL = ChannelError("it takes nothing for now")
+_OWN = ChannelError("the server said 422", permanent=True)  # as web/integrations.py answers it
+
+
+def leading_back(settings: Settings) -> frozenset[str]:
+    """The channels whose URL is an integration of our own."""
+    own = {
+        normalise(f"{settings.service.web.public_url}/integrations/{one}") for one in settings.integrations
+    }
+    hooks = {name: one for name, one in settings.channels.items() if isinstance(one, HookSettings)}
+    return frozenset(name for name, hook in hooks.items() if hook.to in own)
 
 
 class Post:
-    """Channels that take what they are given, except until `refuses_until`."""
+    """Channels that take what they are given, except until `refuses_until`, and except those that lead back to us."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.refuses_until = datetime.min.replace(tzinfo=UTC)
+        self.leads_back = leading_back(settings)
 
     def attempt(self, owed: Owed, now: datetime) -> Outcome | None:
         """None where it is sent; else what follows, in the order of service/delivery/attempt.py."""
@@ -26,4 +41,10 @@ class Post:
         if quiet_ends is not None:
             wait_s = (quiet_ends - now).total_seconds()
             return outcome.waiting(owed, wait_s, f"it would come in {owed.to}'s quiet hours by now", now)
-        return outcome.failed(owed, REFUSAL, now) if now < self.refuses_until else None
+        if now < self.refuses_until:
+            return outcome.failed(owed, _REFUSAL, now)
+        if owed.channel not in self.leads_back:
+            return None
+        if is_ours(marked({})):
+            return outcome.failed(owed, _OWN, now)
+        return outcome.already_sent(owed, now)  # taken for another system's word: its reader never has it

@@ -100,7 +100,10 @@ class Scenario:
             "directory.yaml": directory,
             "calendars.yaml": calendars,
             "cadences.yaml": cadences,
+            "channels.yaml": self.given.channels,
+            **{f"integrations/{name}.yaml": one for name, one in self.given.integrations.items()},
         }
+        (folder / "integrations").mkdir(exist_ok=True)
         for file, content in files.items():
             (folder / file).write_text(json.dumps(content, indent=1))
         self._write_policies(folder / "policies", policies)

@@ -58,6 +58,8 @@ class Given(Strict):
     teams: dict[Id, Annotated[TeamGiven, BeforeValidator(_nothing)]] = Field({})
     calendars: dict[str, CalendarModel] = Field({})
     cadences: dict[str, dict[str, Any]] = Field({}, description="As in cadences.yaml.")
+    channels: dict[str, dict[str, Any]] = Field({}, description="As in channels.yaml; any other is caught.")
+    integrations: dict[Id, dict[str, Any]] = Field({}, description="As the files of integrations/.")
     policy: str | dict[str, Any] | None = Field(None, description="The name of a policy, or one written out.")
     policies: list[str | dict[str, Any]] = Field([])
     fallback_contact: str | None = None

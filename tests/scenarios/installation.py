@@ -1,10 +1,11 @@
 """One installation of the service for one scenario, as `service/app.py` wires it: it opens, works, ends, opens again.
 
-Only its clock is moved. All that is left out is the web's port: requests go straight to the web application.
+Only its clock is moved. Requests go straight to the web application; it has a port where a channel of ours leads to it.
 """
 
 import asyncio
 import json
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,9 +21,11 @@ from service.consumers.names import HeldName
 from service.consumers.worker import Worker
 from service.messages.templates import Templates
 from service.plans import apply_plans, find_plans
+from service.settings.hooks import HookSettings
 from service.settings.model import Settings
 from service.settings.policies import compile_policy
 from service.simulator.play import world_of
+from service.simulator.post import leading_back
 from service.store.contract import Entry, Store
 from service.worlds import Worlds
 
@@ -88,7 +91,9 @@ class Installation:
             return
         service = self.settings.service.model_copy(update=self._place)
         self._name = HeldName(service.data_dir, NAME)
-        self._app = Refusing(replace(self.settings, service=service), self._templates, self._name)
+        settings = replace(self.settings, service=service)
+        self._has_port = bool(leading_back(settings))
+        self._app = Refusing(on_a_port(settings) if self._has_port else settings, self._templates, self._name)
         self._app.refuses_until = self.refuses_until
         await self._app.start(self._offset)
 
@@ -96,8 +101,13 @@ class Installation:
         """Read, fire and deliver."""
         await self.open()
         if not self._tasks and self._app is not None:
+            if self._has_port:
+                is_open = asyncio.Event()
+                self._app.web.on_ready = is_open.set
+                self._tasks = [asyncio.create_task(self._app.web.run())]
+                await is_open.wait()
             parts = (self._app.worker.run(), self._app.delivery.run())
-            self._tasks = [asyncio.create_task(part) for part in parts]
+            self._tasks += [asyncio.create_task(part) for part in parts]
 
     def refuse(self, until: datetime) -> None:
         """No channel takes anything before `until`."""
@@ -185,6 +195,21 @@ class Installation:
 
         await self._app.web.app(scope, receive, send)
         assert said[0]["status"] == 202, f"the door refused {event}: {said[1:]}"
+
+
+def on_a_port(settings: Settings) -> Settings:
+    """The same on a port of this machine that is free, with the channels that lead back to us leading there."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    before, url = settings.service.web.public_url, f"http://{listen}"
+    channels = dict(settings.channels)
+    for name in leading_back(settings):
+        hook = channels[name]
+        assert isinstance(hook, HookSettings)
+        moved = SecretStr(hook.url.get_secret_value().replace(before, url))
+        channels[name] = type(hook).model_validate(hook.model_dump() | {"url": moved})
+    web = settings.service.web.model_copy(update={"listen": listen, "public_url": url})
+    return replace(settings, service=settings.service.model_copy(update={"web": web}), channels=channels)
 
 
 def _real_now() -> datetime:
