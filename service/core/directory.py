@@ -87,6 +87,11 @@ def _calendar(zone: str, hours: Hours, quiet: str) -> Calendar:
     return Calendar(ZoneInfo(zone), hours, quiet)
 
 
+def forget_zones() -> None:
+    """Zones are looked up anew, as by a process that starts."""
+    _calendar.cache_clear()
+
+
 class World(Struct, frozen=True):
     """All a decision may look at besides the state and the input. Replaced whole at a reload, never changed."""
 

@@ -22,6 +22,7 @@ from service.simulator.judge import Message, Silence, Story, Verdict, judge
 from service.simulator.post import Post, leading_back
 from service.simulator.pure import PureRun
 from service.simulator.scenario import Happening, Scenario
+from service.simulator.zone_update import ZoneUpdates, zone_updates
 
 # Further than any timer: "until nothing is due any more".
 THE_END = datetime(2200, 1, 1, tzinfo=UTC)
@@ -132,12 +133,13 @@ async def pure(settings: Settings, now: datetime) -> AsyncIterator[Stage]:
 async def play(scenario: Scenario, build: Build) -> tuple[Verdict, Story]:
     """The verdict on a scenario at the depth that `build` makes, and what happened."""
     changes: list[Happening] = []
-    async with build(_settings(scenario, changes), scenario.now) as stage:
-        story = await _told(scenario, stage, changes)
-        return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
+    with zone_updates() as zones:
+        async with build(_settings(scenario, changes), scenario.now) as stage:
+            story = await _told(scenario, stage, changes, zones)
+            return judge(scenario.then, scenario.never, scenario.silent, story, stage.slack), story
 
 
-async def _told(scenario: Scenario, stage: Stage, changes: list[Happening]) -> Story:
+async def _told(scenario: Scenario, stage: Stage, changes: list[Happening], zones: ZoneUpdates) -> Story:
     down_until = scenario.now
     for happening in sorted(scenario.script, key=lambda one: one.at):
         if happening.at >= down_until and happening.at > scenario.now:
@@ -149,6 +151,9 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Happening]) -> S
             await stage.jump_to(down_until)
         elif happening.refused_until:
             await stage.refuse(happening.refused_until)
+        elif happening.zone_rules:
+            zones.take(happening.zone_rules)
+            await stage.replace(_settings(scenario, changes))
         elif happening.is_change:
             changes.append(happening)
             await stage.replace(_settings(scenario, changes))

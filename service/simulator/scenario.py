@@ -38,6 +38,7 @@ class Happening:
     event: dict[str, object] | None = None
     down_until: datetime | None = None
     refused_until: datetime | None = None
+    zone_rules: Mapping[str, str] | None = None  # a zone, and the one whose rules it has from now on
     people: Mapping[str, Mapping[str, object]] | None = None
     calendars: Mapping[str, Mapping[str, object]] | None = None
     cadences: Mapping[str, Mapping[str, object]] | None = None
@@ -214,9 +215,9 @@ class _Times:
     def happening(self, number: int, entry: Entry) -> Happening:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
-        changes = (entry.people, entry.calendars, entry.cadences, entry.policies)
+        changes = (entry.people, entry.calendars, entry.cadences, entry.policies, entry.zone_rules)
         if sum(one is not None for one in (entry.event, entry.outage, entry.refused, *changes)) != 1:
-            kinds = "one event, outage or refusal, or one change of people, calendars, cadences or policies"
+            kinds = "one event, outage or refusal, or one change of people, calendars, cadences, policies or zone rules"
             self._document.error((self._index, *path), f"an entry is {kinds}")
         if entry.apply and entry.policies is None:
             self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
@@ -224,6 +225,8 @@ class _Times:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
         if entry.refused is not None:
             return Happening(at, refused_until=self._down_until((*path, "refused"), at, entry.refused))
+        if entry.zone_rules is not None:
+            return Happening(at, zone_rules=entry.zone_rules)
         if entry.people is not None:
             return Happening(at, people={name: _given(person) for name, person in entry.people.items()})
         if entry.calendars is not None:

@@ -67,7 +67,7 @@ class Given(Strict):
 
 class Entry(Strict):
     """Something that happens: an event with its data, an outage, channels that refuse, or a change of people,
-    calendars, cadences or policies."""
+    calendars, cadences, policies or the rules of time zones."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -79,6 +79,10 @@ class Entry(Strict):
     calendars: dict[str, CalendarModel] | None = Field(None, description="These are others, from now on.")
     cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")
     policies: list[str | dict[str, Any]] | None = Field(None, description="All of them, from now on.")
+    zone_rules: dict[TimeZone, TimeZone] | None = Field(
+        None,
+        description="From now on this zone has the rules of that one, as after an update of the machine.",
+    )
     apply: bool = Field(False, description="With policies: also for what is open, as by `plan --apply`.")
     id: str | None = None
     source: str = "scenario"

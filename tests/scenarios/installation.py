@@ -128,12 +128,16 @@ class Installation:
             self._name.release()
             self._app = None
 
+    @property
+    def reckoning(self) -> str:
+        """What all timers must be reckoned by."""
+        return self._app._worlds.reckoning if self._app is not None else ""
+
     async def look_at_people(self) -> str:
-        """Take in what events said of people, as the service does each second; the hash of what is in force then."""
-        if self._app is None:
-            return ""
-        await self._app.look_at_people()
-        return self._app.settings.graph.hash
+        """Take in what events said of people, as the service does each second; the reckoning that is in force then."""
+        if self._app is not None:
+            await self._app.look_at_people()
+        return self.reckoning
 
     def raise_what_broke(self) -> None:
         """The error of a part that ended by itself."""

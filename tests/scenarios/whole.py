@@ -50,7 +50,7 @@ class WholeStage:
     ) -> None:
         self._installation, self._unfinished, self._now = installation, unfinished, now
         self._shards = shards
-        self._unfinished.graph = installation.settings.graph.hash
+        self._unfinished.graph = installation.reckoning
 
     async def run_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
