@@ -23,6 +23,7 @@ class Message:
     urgency: str = ""
     reason: str = ""  # the sentences, joined
     text: str | None = None  # as rendered; None where nothing was
+    address: str | None = None  # looked up when it was sent; None where nothing was
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Expected:
     reason: str | None = None
     contains: tuple[str, ...] = ()
     within: timedelta = timedelta()
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ def _matches(expected: Expected, got: Message, slack: timedelta) -> bool:
         if wanted is not None and wanted != getattr(got, name):
             return False
     if expected.reason is not None and expected.reason not in got.reason:
+        return False
+    if None not in (expected.address, got.address) and expected.address != got.address:
         return False
     text = got.text
     return text is None or all(part in text for part in expected.contains)

@@ -21,6 +21,7 @@ from service.settings.said import with_people
 from service.simulator.judge import Message, Silence, Story, Verdict, judge
 from service.simulator.post import Post, leading_back
 from service.simulator.pure import PureRun
+from service.simulator.refusal import Refusal
 from service.simulator.scenario import Happening, Scenario
 from service.simulator.zone_update import ZoneUpdates, zone_updates
 
@@ -45,8 +46,11 @@ class Stage(Protocol):
     async def replace(self, settings: Settings) -> None:
         """The configuration is another one from now on."""
 
-    async def refuse(self, until: datetime) -> None:
-        """Until then no channel takes what it is given."""
+    async def refuse(self, refusal: Refusal) -> None:
+        """From now on channels refuse what they are given."""
+
+    async def set_back(self, to: datetime) -> None:
+        """The machine starts again with a clock that shows this, earlier than before."""
 
     async def apply_plan(self) -> None:
         """What is open follows the configuration from now on, as after `followthrough plan --apply`."""
@@ -83,8 +87,11 @@ class PureStage:
         self.run.change(world)
         self.run.schedule(series)
 
-    async def refuse(self, until: datetime) -> None:
-        self._post.refuses_until = until
+    async def refuse(self, refusal: Refusal) -> None:
+        self._post.refusals.append(refusal)
+
+    async def set_back(self, to: datetime) -> None:
+        self.run.now = to
 
     async def apply_plan(self) -> None:
         self.run.apply_plan()
@@ -149,8 +156,10 @@ async def _told(scenario: Scenario, stage: Stage, changes: list[Happening], zone
         if happening.down_until:
             down_until = happening.down_until
             await stage.jump_to(down_until)
-        elif happening.refused_until:
-            await stage.refuse(happening.refused_until)
+        elif happening.refusal:
+            await stage.refuse(happening.refusal)
+        elif happening.set_back_to:
+            await stage.set_back(happening.set_back_to)
         elif happening.zone_rules:
             zones.take(happening.zone_rules)
             await stage.replace(_settings(scenario, changes))

@@ -3,7 +3,7 @@
 Without a refusal a message is sent when it is decided.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from service.channels.contract import ChannelError
 from service.channels.hook import is_ours, marked
@@ -14,8 +14,8 @@ from service.delivery.retry import quiet_ends_at
 from service.settings.hooks import HookSettings
 from service.settings.model import Settings
 from service.settings.web_address import normalise
+from service.simulator.refusal import Refusal, refused
 
-_REFUSAL = ChannelError("it takes nothing for now")
 _OWN = ChannelError("the server said 422", permanent=True)  # as web/integrations.py answers it
 
 
@@ -29,10 +29,10 @@ def leading_back(settings: Settings) -> frozenset[str]:
 
 
 class Post:
-    """Channels that take what they are given, except until `refuses_until`, and except those that lead back to us."""
+    """Channels that take what they are given, except for `refusals`, and except those that lead back to us."""
 
     def __init__(self, settings: Settings) -> None:
-        self.refuses_until = datetime.min.replace(tzinfo=UTC)
+        self.refusals: list[Refusal] = []
         self.leads_back = leading_back(settings)
 
     def attempt(self, owed: Owed, now: datetime) -> Outcome | None:
@@ -41,8 +41,9 @@ class Post:
         if quiet_ends is not None:
             wait_s = (quiet_ends - now).total_seconds()
             return outcome.waiting(owed, wait_s, f"it would come in {owed.to}'s quiet hours by now", now)
-        if now < self.refuses_until:
-            return outcome.failed(owed, _REFUSAL, now)
+        refusal = refused(self.refusals, owed.channel, now)
+        if refusal is not None:
+            return outcome.failed(owed, refusal, now)
         if owed.channel not in self.leads_back:
             return None
         if is_ours(marked({})):

@@ -24,20 +24,22 @@ from service.settings.yaml_reader import read
 from service.simulator import instants
 from service.simulator.instants import BadInstant
 from service.simulator.judge import Expected, ExpectedSilence, Never
-from service.simulator.scenario_model import Entry, Given, ScenarioModel, ThenEntry
+from service.simulator.refusal import Refusal
+from service.simulator.scenario_model import Entry, Given, RefusedEntry, ScenarioModel, ThenEntry
 
 FALLBACK_ROLE = "ops"  # whoever is told when nobody else can be; there is one in every scenario
 
 
 @dataclass(frozen=True)
 class Happening:
-    """At `at`: one event arrives, or nothing runs until `down_until`, or no channel takes anything until
-    `refused_until`, or the configuration is another from now on."""
+    """At `at`: one event arrives, or nothing runs until `down_until`, or channels refuse, or the
+    clock goes back, or the configuration is another from now on."""
 
     at: datetime
     event: dict[str, object] | None = None
     down_until: datetime | None = None
-    refused_until: datetime | None = None
+    refusal: Refusal | None = None
+    set_back_to: datetime | None = None
     zone_rules: Mapping[str, str] | None = None  # a zone, and the one whose rules it has from now on
     people: Mapping[str, Mapping[str, object]] | None = None
     calendars: Mapping[str, Mapping[str, object]] | None = None
@@ -216,15 +218,23 @@ class _Times:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
         changes = (entry.people, entry.calendars, entry.cadences, entry.policies, entry.zone_rules)
-        if sum(one is not None for one in (entry.event, entry.outage, entry.refused, *changes)) != 1:
-            kinds = "one event, outage or refusal, or one change of people, calendars, cadences, policies or zone rules"
+        if (
+            sum(
+                one is not None
+                for one in (entry.event, entry.outage, entry.refused, entry.set_back, *changes)
+            )
+            != 1
+        ):
+            kinds = "one event, outage, refusal or clock set back, or one change of people, calendars, cadences, policies or zone rules"
             self._document.error((self._index, *path), f"an entry is {kinds}")
         if entry.apply and entry.policies is None:
             self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
         if entry.outage is not None:
             return Happening(at, down_until=self._down_until((*path, "outage"), at, entry.outage))
         if entry.refused is not None:
-            return Happening(at, refused_until=self._down_until((*path, "refused"), at, entry.refused))
+            return Happening(at, refusal=self._refusal((*path, "refused"), at, entry.refused))
+        if entry.set_back is not None:
+            return Happening(at, set_back_to=at - self.span((*path, "set_back"), entry.set_back))
         if entry.zone_rules is not None:
             return Happening(at, zone_rules=entry.zone_rules)
         if entry.people is not None:
@@ -236,6 +246,11 @@ class _Times:
         if entry.policies is not None:
             return Happening(at, policies=entry.policies, is_applied=entry.apply)
         return Happening(at, event=self._event(number, entry, at))
+
+    def _refusal(self, path: Path_, at: datetime, given: str | RefusedEntry) -> Refusal:
+        if isinstance(given, str):
+            return Refusal(self._down_until(path, at, given))
+        return Refusal(self._down_until((*path, "for"), at, given.span), given.channel, given.how)
 
     def _down_until(self, path: Path_, at: datetime, text: str) -> datetime:
         try:

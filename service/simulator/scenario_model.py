@@ -11,6 +11,7 @@ from service.settings.calendars import CalendarModel
 from service.settings.check import Id, Line, Strict
 from service.settings.people import AwayModel, Quiet
 from service.settings.zones import TimeZone
+from service.simulator.refusal import How
 
 
 def _listed(value: object) -> object:
@@ -65,16 +66,29 @@ class Given(Strict):
     fallback_contact: str | None = None
 
 
+class RefusedEntry(Strict):
+    """A channel that takes nothing for a while."""
+
+    span: str = Field(alias="for")
+    channel: str | None = Field(None, description="Null is every one.")
+    how: How = "busy"
+
+
 class Entry(Strict):
-    """Something that happens: an event with its data, an outage, channels that refuse, or a change of people,
-    calendars, cadences, policies or the rules of time zones."""
+    """Something that happens: an event with its data, an outage, channels that refuse, a clock set back, or a change of
+    people, calendars, cadences, policies or the rules of time zones."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     at: Moment
     event: str | None = None
     outage: str | None = Field(None, description="For so long nothing runs; events wait.")
-    refused: str | None = Field(None, description="For so long no channel takes what it is given.")
+    refused: str | RefusedEntry | None = Field(
+        None, description="For so long no channel takes what it is given; or one does not, and says why."
+    )
+    set_back: str | None = Field(
+        None, description="The machine starts again with a clock that is so much behind."
+    )
     people: People | None = None
     calendars: dict[str, CalendarModel] | None = Field(None, description="These are others, from now on.")
     cadences: dict[str, dict[str, Any]] | None = Field(None, description="All of them, from now on.")
@@ -106,6 +120,7 @@ class ThenEntry(Strict):
     reason: str | None = Field(None, description="A part of the reasons, as `step heads-up`.")
     contains: Annotated[list[str], BeforeValidator(_listed)] = Field([])
     within: str | None = None
+    address: str | None = Field(None, description="Where it goes; known to the whole service only.")
 
 
 class SilentEntry(Strict):

@@ -6,17 +6,17 @@ Only its clock is moved. Requests go straight to the web application; it has a p
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import SecretStr
 
 from service.app import App
-from service.channels.contract import ChannelError
 from service.consumers.names import HeldName
 from service.consumers.worker import Worker
 from service.messages.templates import Templates
@@ -26,6 +26,7 @@ from service.settings.model import Settings
 from service.settings.policies import compile_policy
 from service.simulator.play import world_of
 from service.simulator.post import leading_back
+from service.simulator.refusal import Refusal, refused
 from service.store.contract import Entry, Store
 from service.worlds import Worlds
 
@@ -34,24 +35,25 @@ RETRY_MS = 20
 
 
 class Refusing(App):
-    """The service with channels that take nothing before `refuses_until`."""
+    """The service with channels that refuse."""
 
-    refuses_until = datetime.min.replace(tzinfo=UTC)
+    refusals: Sequence[Refusal] = ()
 
     async def _open_store(self) -> Store:
         store = await super()._open_store()
         keep, claim = store.catch, store.claim
 
         async def catch(raw: bytes) -> None:
-            if await self.clock.now() < self.refuses_until:
-                raise ChannelError("it takes nothing for now")
+            channel = msgspec.json.decode(raw)["channel"]
+            refusal = refused(self.refusals, channel, await self.clock.now())
+            if refusal is not None:
+                raise refusal
             await keep(raw)
 
         async def claim_soon(*given: Any) -> list[Entry]:
             *others, block_ms, now_ms = given
             # A retry is looked for when a claim has waited for something new, and the clock jumps from one to the next.
-            is_waiting = self.refuses_until > Refusing.refuses_until
-            return await claim(*others, min(block_ms, RETRY_MS) if is_waiting else block_ms, now_ms)
+            return await claim(*others, min(block_ms, RETRY_MS) if self.refusals else block_ms, now_ms)
 
         # Every channel of a scenario keeps its messages by this, and none is opened yet.
         store.catch, store.claim = catch, claim_soon  # type: ignore[method-assign]  # this store alone has them
@@ -72,7 +74,7 @@ class Installation:
         }
         self._offset = now - _real_now()
         self._app: Refusing | None = None
-        self.refuses_until = Refusing.refuses_until
+        self.refusals: list[Refusal] = []
         self._name: HeldName | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -94,7 +96,7 @@ class Installation:
         settings = replace(self.settings, service=service)
         self._has_port = bool(leading_back(settings))
         self._app = Refusing(on_a_port(settings) if self._has_port else settings, self._templates, self._name)
-        self._app.refuses_until = self.refuses_until
+        self._app.refusals = self.refusals
         await self._app.start(self._offset)
 
     async def work(self) -> None:
@@ -108,12 +110,6 @@ class Installation:
                 await is_open.wait()
             parts = (self._app.worker.run(), self._app.delivery.run())
             self._tasks += [asyncio.create_task(part) for part in parts]
-
-    def refuse(self, until: datetime) -> None:
-        """No channel takes anything before `until`."""
-        self.refuses_until = until
-        if self._app is not None:
-            self._app.refuses_until = until
 
     async def end(self) -> None:
         """Nothing works any more; what was not finished lies on the server."""
@@ -147,7 +143,7 @@ class Installation:
                 raise AssertionError("a part of the service ended by itself")
 
     async def move_clock(self, to: datetime) -> None:
-        """It is `to` now, and time goes on from there; the clock is never set back."""
+        """It is `to` now, and time goes on from there; this never sets the clock back."""
         if self._app is None:
             self._offset += max(to - (_real_now() + self._offset), timedelta())
             return
@@ -155,6 +151,11 @@ class Installation:
         clock.offset += max(to - await clock.now(), timedelta())
         self._offset = clock.offset
         self._wake()
+
+    def set_back(self, span: timedelta) -> None:
+        """The clock is so much behind when it opens again; while it is open it never goes back."""
+        assert self._app is None, "the installation is open"
+        self._offset -= span
 
     def _wake(self) -> None:
         """The timers look at the clock again, now."""

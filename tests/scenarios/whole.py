@@ -21,6 +21,7 @@ from service.settings.model import Settings
 from service.settings.service import STREAMS as PARTITIONS
 from service.simulator.judge import Message, Silence, Story
 from service.simulator.play import Build, Stage
+from service.simulator.refusal import Refusal
 from service.store.contract import Shard, Store
 from service.store.keys import CAUGHT_MAX
 from tests.scenarios.installation import Installation
@@ -79,8 +80,13 @@ class WholeStage:
     async def give(self, event: Mapping[str, object]) -> None:
         await self._begin(lambda: self._installation.post(event))
 
-    async def refuse(self, until: datetime) -> None:
-        self._installation.refuse(until)
+    async def refuse(self, refusal: Refusal) -> None:
+        self._installation.refusals.append(refusal)
+
+    async def set_back(self, to: datetime) -> None:
+        await self._installation.end()
+        self._installation.set_back(self._now - to)
+        self._now = to
 
     async def apply_plan(self) -> None:
         await self._begin(self._installation.apply_plan)
@@ -152,6 +158,7 @@ def _message(raw: bytes) -> Message:
         **{name: shown[name] for name in names},
         reason="; ".join(shown["reasons"]),
         text=f"{shown['title']}\n\n{shown['text']}",
+        address=shown["address"],
     )
 
 
