@@ -57,7 +57,7 @@ def close(
         # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
         retracted = moment.escalated and bool(on_time(state, moment))
         if moment.escalated:
-            _tell_end(draft, moment, status, by, retracted, None, set() if retracted else replaced)
+            _tell_end(draft, moment, status, by, retracted, set() if retracted else replaced)
         if state.goal and status == "met":  # its number goes on, and its policies hear of it
             state.remove_at = max(draft.now, moment.at or draft.now) + KEPT_CLOSED_FOR
         else:
@@ -80,22 +80,38 @@ def finish(draft: Draft, moment: Moment, how: str, by: str = "", *, retracted: b
     no step is left. It keeps its date until it begins again."""
     replaced = react(draft, moment)
     if moment.escalated:
-        _tell_end(draft, moment, how, by, retracted, None, set() if retracted else replaced)
+        _tell_end(draft, moment, how, by, retracted, set() if retracted else replaced)
     forget_misses(draft, moment, draft.now)
     moment.note, moment.runs = None, []
 
 
-def rest(draft: Draft, moment: Moment, how: str, by: str = "", old: datetime | None = None) -> None:
+def rest(draft: Draft, moment: Moment, how: str, by: str = "") -> None:
     """One moment is over while the subject goes on: everyone told hears how, and its runs wait for another date."""
     moment.at, moment.on, moment.note, moment.not_before = None, "", None, None
-    start_over(draft, moment, how, by, old)
+    start_over(draft, moment, how, by)
 
 
-def start_over(draft: Draft, moment: Moment, how: str, by: str = "", old: datetime | None = None) -> None:
+def lose_date(draft: Draft, moment: Moment, old: datetime | None, by: str) -> None:
+    """One moment has no date any more while the subject goes on. Everyone told hears of it like of a move, a minute
+    after the first one: it may be given another date at once."""
+    known = moment.note
+    if not moment.escalated and not (known and known.escalated):
+        rest(draft, moment, "no_date", by)
+        return
+    moment.at, moment.on, moment.not_before = None, "", None
+    note_move(draft, moment, old, False, by, _reason(draft))
+    _new_cycle(draft, moment)
+
+
+def start_over(draft: Draft, moment: Moment, how: str, by: str = "") -> None:
     """A new cycle of one moment; everyone who was told that it was missed hears how the old one ended."""
     if moment.escalated:
-        _tell_end(draft, moment, how, by, old=old)
+        _tell_end(draft, moment, how, by)
     forget_misses(draft, moment, draft.now)
+    _new_cycle(draft, moment)
+
+
+def _new_cycle(draft: Draft, moment: Moment) -> None:
     moment.cycle += 1
     moment.changed = moment.reopened = moment.cycle
     for run in moment.runs:
@@ -108,22 +124,19 @@ def _tell_end(
     status: str,
     by: str,
     retracted: bool = False,
-    old: datetime | None = None,
     replaced: Collection[str] = (),
 ) -> None:
     """Everyone who was told hears the end, but whoever heard of it from a policy that has said it in its own words."""
     code = Code.RETRACTED if retracted else Code.CLOSURE
     text = "it was met in time after all" if retracted else _ENDS.get(status, f"it is closed: {status}")
     kind = "retraction" if retracted else "notice"
-    template, extra = "resolved", dict[str, object](by=by, how=status, reason=_reason(draft))
-    if status == "no_date":  # it is not done: the date of a deal was taken away
-        template, extra = "replanned", {"from": iso(old), "to": None, "by": by, "reason": _reason(draft)}
+    extra = dict[str, object](by=by, how=status, reason=_reason(draft))
     if draft.state.deal and name_of(draft.state, moment) == "next_step":
         extra["next_step"] = draft.state.deal.next_step  # as it was called until now
     for told in told_of(draft.state, moment):
         is_replaced = told.policy in replaced or (replaced and not told.policy)
         if told.after and told.to != by and not is_replaced:
-            notice = Notice(told.to, template, "~closed", moment, [text], kind=kind, extra=extra)
+            notice = Notice(told.to, "resolved", "~closed", moment, [text], kind=kind, extra=extra)
             draft.tell(notice)
             draft.because(code, f"{told.to} is told: {text}")
 
@@ -240,10 +253,11 @@ def tell_move(draft: Draft, moment: Moment) -> None:
         "by": note.by,
         "reason": note.reason,
     }
-    if not react(draft, moment, MOVED[family], note.cause, extra):
+    is_lost = draft.state.deal is not None and moment.at is None  # a deal that lost a date was not pushed
+    if is_lost or not react(draft, moment, MOVED[family], note.cause, extra):
         _tell_move(draft, moment, note, extra)
     draft.said = None
-    if moment.at is None:  # whoever knows of the miss hears of the next date, too
+    if moment.at is None and not is_lost:  # whoever knows of the miss hears of the next date, too
         moment.runs = []
         return
     forget_misses(draft, moment, note.at - NOTE_AFTER)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from msgspec import UNSET
 
 from service.core.calendar import wall
-from service.core.closing import close, note_move, rest
+from service.core.closing import close, lose_date, note_move
 from service.core.draft import Draft, Notice
 from service.core.fallback import fallback
 from service.core.ladder import begin, match, moved_into_past, policy_of
@@ -100,7 +100,9 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: 
     moment.slips += old is not None and moment.at > old
     what = name_of(draft.state, moment).replace("_", " ")
     draft.because(Code.RESCHEDULED, f"{what} {draft.minute(moment.at)} now")
-    if old is not None or draft.state.deal is None:  # the first date of a deal that goes on is no move
+    if (
+        old is not None or moment.note or draft.state.deal is None
+    ):  # the first date of a deal that goes on is no move
         note_move(draft, moment, old, earlier and jumped, by, reason)
     match(draft)
     is_import = draft.event is not None and draft.event.is_import
@@ -118,7 +120,7 @@ def without_date(draft: Draft, moment: Moment, old: datetime | None = None, by: 
     if draft.state.deal:
         what = name_of(draft.state, moment).replace("_", " ")
         draft.because(Code.NO_DATE, f"its {what} has no date any more; nobody is reminded of that")
-        rest(draft, moment, "no_date", by, old)
+        lose_date(draft, moment, old, by)
         return
     moment.at, moment.on = None, ""
     if "no_date" not in draft.state.flags:

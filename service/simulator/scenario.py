@@ -225,7 +225,8 @@ class _Times:
             )
             != 1
         ):
-            kinds = "one event, outage, refusal or clock set back, or one change of people, calendars, cadences, policies or zone rules"
+            changed = "people, calendars, cadences, policies or zone rules"
+            kinds = f"one event, outage, refusal or clock set back, or one change of {changed}"
             self._document.error((self._index, *path), f"an entry is {kinds}")
         if entry.apply and entry.policies is None:
             self._document.error((self._index, *path, "apply"), "`apply` stands beside `policies`")
