@@ -3,11 +3,11 @@
 What follows for everyone who was told is in closing.py.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from service.core.closing import close, react_all
 from service.core.draft import Draft
-from service.core.ladder import begin, match, moved_into_past
+from service.core.ladder import GRACE_FOR, begin, match, moved_into_past
 from service.core.merge import is_newer, stamp
 from service.core.model import Moment
 from service.core.planning import begin_cycle
@@ -51,7 +51,7 @@ def end(draft: Draft, status: str, at: object, by: object, on: str | None = "") 
         close(draft, status, min(when, draft.now), by if isinstance(by, str) else "", on=on)
 
 
-def reopen(draft: Draft) -> bool:
+def reopen(draft: Draft, grace_for: timedelta = GRACE_FOR) -> bool:
     """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
     state, at = draft.state, draft.happened_at
     if not is_newer(state, "status", at):
@@ -73,7 +73,7 @@ def reopen(draft: Draft) -> bool:
     state.status, state.closed_at, state.remove_at = "open", None, None
     for told in state.told:
         told.after = False
-    starts = [_begin_again(draft, moment) for moment in state.moments.values()]
+    starts = [_begin_again(draft, moment, grace_for) for moment in state.moments.values()]
     match(draft)
     for moment, start in zip(state.moments.values(), starts, strict=True):
         for run in moment.runs:
@@ -83,8 +83,8 @@ def reopen(draft: Draft) -> bool:
     return True
 
 
-def _begin_again(draft: Draft, moment: Moment) -> datetime | None:
+def _begin_again(draft: Draft, moment: Moment, grace_for: timedelta) -> datetime | None:
     moment.escalated = False
     begin_cycle(moment)
     moment.reopened = moment.cycle
-    return moved_into_past(draft, moment)
+    return moved_into_past(draft, moment, grace_for)

@@ -312,12 +312,12 @@ def _step_back(draft: Draft, moment: Moment, run: Run, snoozed: bool) -> None:
         run.held += later_by(first, run, moment, calendar, draft.now)
 
 
-def moved_into_past(draft: Draft, moment: Moment) -> datetime | None:
+def moved_into_past(draft: Draft, moment: Moment, grace_for: timedelta = GRACE_FOR) -> datetime | None:
     """When the ladder of a moment that now lies in the past may start: after a grace, None when it lies ahead."""
     if moment.at is None or moment.at > draft.now:
         moment.not_before = None
         return None
-    moment.not_before = draft.now + GRACE_FOR
+    moment.not_before = draft.now + grace_for
     return moment.not_before
 
 

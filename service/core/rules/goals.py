@@ -6,6 +6,7 @@ Its target is a milestone whatever it names: whoever was told of a miss hears of
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +16,9 @@ from service.core.closing import MILESTONE, REACHED, react
 from service.core.draft import Draft
 from service.core.ending import end, reopen
 from service.core.events import GoalClosed, GoalProgress, GoalSet
-from service.core.ladder import match
+from service.core.ladder import GRACE_FOR, match
 from service.core.merge import take
-from service.core.model import Goal, Moment
+from service.core.model import Goal, Moment, told_of
 from service.core.planning import hand_over, moment_named, move, settle_date, take_date
 from service.core.reasons import Code
 from service.core.view import CLOSED
@@ -29,6 +30,8 @@ MILESTONES = (50, 80, 100)
 TARGET = 100
 # More is a mistake in a number or in its unit.
 PERCENT_MAX = 1_000_000
+# Books are corrected within the day: what has not been by then is how the period ended.
+LASTS_FOR = timedelta(days=1)
 
 _FACTS = ("title", "url")
 _GOAL_FACTS = ("metric", "target", "unit", "why", "milestones")
@@ -139,11 +142,21 @@ def _count(draft: Draft, by: str = "") -> None:
     goal.reached += passed
     is_first = TARGET in passed
     if state.status == "met" and percent < TARGET:
-        reopen(draft)
+        _fall_back(draft)
     elif state.status == "open" and percent >= TARGET:
         end(draft, "met", UNSET, by, on=REACHED if is_first else None)
     if passed and not is_first:
         react(draft, _moment(draft), MILESTONE)
+
+
+def _fall_back(draft: Draft) -> None:
+    """Short again. Whoever was told so after the end of the period is told again only of what lasts: a number that
+    swings about its target is one miss and one end of it. It is told again then, because "resolved" was the last
+    word, and would stay wrong."""
+    moment = _moment(draft)
+    told = told_of(draft.state, moment)
+    was_told = moment.at is not None and any(one.at >= moment.at for one in told)
+    reopen(draft, LASTS_FOR if was_told else GRACE_FOR)
 
 
 def percent_of(goal: Goal) -> int:
