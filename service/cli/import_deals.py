@@ -1,5 +1,6 @@
 """`followthrough import`: deals from a spreadsheet or a CRM's export, as history: no policy acts on what has passed."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,8 +143,15 @@ def _as_of(file: Path, given: str | None, now: datetime) -> str:
         raise Failure(Exit.WRONG, f"--as-of: {bad.detail}") from None
 
 
+# Between two people in one cell; a comma may as well stand between somebody's last and first name.
+_BETWEEN = re.compile(r"[,;/|\n]|\s(?:&|\+|and)\s", re.IGNORECASE)
+
+
 def _people(settings: "Settings") -> "Callable[[str], str]":
-    """A person by id, address or name; exports name people as their pages do."""
+    """A person by id, address or name; exports name people as their pages do. BadEvent where several are named."""
+    from service.core.errors import BadEvent
+    from service.core.strict_json import quoted
+
     known: dict[str, set[str]] = {}
     for person in settings.graph.people:
         known.setdefault(" ".join(settings.book.name(person).casefold().split()), set()).add(person)
@@ -151,10 +159,15 @@ def _people(settings: "Settings") -> "Callable[[str], str]":
     def find(text: str) -> str:
         if text in settings.graph.people:
             return text
-        if "@" in text:
-            return settings.book.id_of_email(text) or text
         named = known.get(" ".join(text.casefold().split()), set())
-        return next(iter(named)) if len(named) == 1 else text
+        if len(named) == 1:
+            return next(iter(named))
+        if len([part for part in _BETWEEN.split(text) if part.strip()]) > 1:
+            what = f"{quoted(text)} is nobody we know, and may be several people"
+            raise BadEvent(
+                "invalid_value", f"{what}; a deal has one owner: write one id, address or name", "owner"
+            )
+        return settings.book.id_of_email(text) or text if "@" in text else text
 
     return find
 

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from service.core.closing import close, react_all
 from service.core.draft import Draft
-from service.core.ladder import GRACE_FOR, begin, match, moved_into_past
+from service.core.ladder import begin, match, moved_into_past
 from service.core.merge import is_newer, stamp
 from service.core.model import Moment
 from service.core.planning import begin_cycle
 from service.core.reasons import Code
+from service.core.timeline import GRACE_FOR
 from service.core.view import CLOSED
 
 

@@ -19,6 +19,7 @@ from service.core.ids import split_subject, subject_key
 from service.core.instants import read_instant
 from service.core.nearest import nearest
 from service.core.payload import clean_data, flag, identifier, payload_problem, read_payload
+from service.core.personal import refuse_slips
 from service.core.plain_text import is_clean
 from service.core.strict_json import inspect, parse, quoted
 from service.core.view import iso
@@ -111,6 +112,7 @@ def admit(
         envelope["import"] = True
     data = _data(envelope)
     if data is not None:
+        refuse_slips(str(envelope["type"]), data)
         envelope["data"] = cleaned = clean_data(str(envelope["type"]), data, received_at)
         if id_of_email is not None and EVENTS[str(envelope["type"])].id_field.startswith("person"):
             person = str(cleaned["person"])

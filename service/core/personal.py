@@ -7,12 +7,13 @@ a domain may be registered, `settings/mail_address.py` knows. Pure but for the n
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from service.core.errors import BadEvent
-from service.core.events import PersonChanged, PersonLeft
+from service.core.events import EVENTS, PersonChanged, PersonLeft
 from service.core.nearest import nearest
-from service.core.strict_json import quoted
+from service.core.payload import shape_of
+from service.core.strict_json import pointer, quoted
 from service.core.zone_names import known_zones, zone_of_city
 
 # What a recipient of a policy begins with; `core/payload.py` refuses `channel:` of every event.
@@ -20,7 +21,22 @@ _KINDS = ("role:", "team:", "channel:", "person:")
 _PLAIN = r"[^\s@,;:<>()\[\]\\\"-][^\s@,;:<>()\[\]\\\"]*@[^\s@,;:<>()\[\]\\\"]+\.[^\s@,;:<>()\[\]\\\"]+"
 _ADDRESS = re.compile(_PLAIN)
 _WRAPPED = re.compile(rf"(?:mailto:|[^<>@]*<)({_PLAIN})>?")
+_ABOUT_PEOPLE = ("person.", "preferences.")
 _ADDRESS_CHARS_MAX = 254  # RFC 5321
+
+
+def refuse_slips(event_type: str, data: Mapping[str, object]) -> None:
+    """Raises BadEvent where a field of an event about a person is nearly one of ours that is not there: `managers`
+    would be ignored, and somebody else hear of the miss. Whatever else an HR system adds is its own, as in any event.
+    """
+    kind = EVENTS[event_type].data
+    if kind is None or not event_type.startswith(_ABOUT_PEOPLE):
+        return
+    fields = shape_of(kind)
+    for name in data.keys() - fields.keys():
+        if near := nearest(name, [field for field in fields if field not in data]):
+            detail = f"{quoted(name)} is no field of {event_type}{near}"
+            raise BadEvent("unknown_field", detail, f"/data{pointer(name)}")
 
 
 def refuse_wrong_person(data: PersonChanged | PersonLeft, id_of: Callable[[str], str]) -> None:

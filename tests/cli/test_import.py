@@ -51,6 +51,23 @@ def test_a_file_taken_in_twice_is_the_same_events(shell: Shell) -> None:
     assert first == second
 
 
+@pytest.mark.parametrize(
+    "owner", ["Ana Ruiz, leo", "ana & leo", "ana@example.com;leo@example.com", "Ann and Bob"]
+)
+def test_a_cell_of_several_owners_is_refused_with_what_a_deal_has(shell: Shell, owner: str) -> None:
+    file = shell.write("deals.csv", HEAD, f'1,Contoso,"{owner}",,,', "2,Fabrikam,ann+sales@example.com,,,")
+
+    with pretender(shell.port, (202, {})) as asked:
+        answer = shell("import", file)
+
+    assert answer.code == 1
+    (said,) = [line for line in answer.err.splitlines() if line.startswith(f"{file}:2: column Deal owner: ")]
+    assert f"'{owner}' is nobody we know, and may be several people" in said
+    assert "a deal has one owner: write one id, address or name" in said
+    owners = [event["data"]["owner"] for request in asked for event in request.body]
+    assert owners == ["ann+sales@example.com"]
+
+
 def test_a_run_that_was_killed_in_the_middle_is_started_again_and_ends_as_one_run_would(shell: Shell) -> None:
     rows = [f"{n},Deal {n},{'ana' if n % 2 else 'leo'},{n}00,2026-12-01,Proposal" for n in range(1, 1201)]
     file = shell.write("deals.csv", HEAD, *rows)

@@ -16,11 +16,12 @@ from service.core.closing import MILESTONE, REACHED, react
 from service.core.draft import Draft
 from service.core.ending import end, reopen
 from service.core.events import GoalClosed, GoalProgress, GoalSet
-from service.core.ladder import GRACE_FOR, match
+from service.core.ladder import match
 from service.core.merge import take
 from service.core.model import Goal, Moment, told_of
 from service.core.planning import hand_over, moment_named, move, settle_date, take_date
 from service.core.reasons import Code
+from service.core.timeline import GRACE_FOR
 from service.core.view import CLOSED
 
 FAMILY, MOMENT = "goal", "period_end"
