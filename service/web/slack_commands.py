@@ -19,6 +19,7 @@ from service.web.answer_choices import Choice, NotAnAnswer, choose, snooze
 from service.web.deps import WebDeps
 from service.web.rendering import local_time
 from service.web.slack_find import Found
+from service.web.slack_odd import is_two_lengths
 from service.web.slack_payload import Command
 from service.web.slack_when import NotATime
 from service.web.slack_who import UNKNOWN, person_of
@@ -95,8 +96,13 @@ async def _snooze(command: Command, person: str, deps: WebDeps) -> str:
     now, zone = await deps.clock.now(), deps.settings().graph.zone_of(person)
     what, how_long = _split(command.text)
     if not what or not how_long:
-        how = "Write /snooze, which one, and how long: “/snooze offer to Acme 2 hours” or “… until tomorrow”"
+        how = _unclear(command.text)
+        how += "Write /snooze, which one, and how long: “/snooze offer to Acme 2 hours” or “… until tomorrow”"
         raise Said(_ask(how, await slack_find.open_of(person, deps), person, deps))
+    whole = " ".join([*what.split(" ")[-1:], how_long])
+    if is_two_lengths(whole.casefold()):
+        how = "Write it as in “/snooze offer to Acme 2 hours” or “… until tomorrow”."
+        raise Said(f"{slack_when.unclear(whole)} {how}")
     until = slack_when.later(how_long, now, zone)
     visit = await _visit(await _meant(what, person, deps), person, "snooze", deps)
     return await _give(visit, snooze(str(iso(until)), until, visit.asker), command, deps)
@@ -116,6 +122,15 @@ def _split(text: str) -> tuple[str, str]:
         if slack_when.is_later(" ".join(words[at:])):
             return " ".join(words[:at]), " ".join(words[at:])
     return text, ""
+
+
+def _unclear(text: str) -> str:
+    """What was taken for a time and is none, of the end of the text; then a blank."""
+    words = text.split(" ")
+    for at in range(max(1, len(words) - 4), len(words)):
+        if said := slack_when.unclear(" ".join(words[at:])):
+            return f"{said} "
+    return ""
 
 
 async def _meant(what: str, person: str, deps: WebDeps) -> Found:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.core.calendar import wall
 from service.web.answer_choices import NEW_DATE_AHEAD_MAX
+from service.web.slack_odd import why
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -18,7 +19,7 @@ _LONG_MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_UNITS = {"m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_UNITS = {"m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
 _UNITS |= {"w": 7 * 86_400, "week": 7 * 86_400}
 
 _CLOCK = re.compile(
@@ -48,7 +49,9 @@ def moment(text: str, now: datetime, zone: ZoneInfo) -> date | datetime:
     clock, rest = _clock(words)
     day = _day(rest, here.date()) if rest else here.date() if clock else None
     if day is None:
-        raise NotATime(f"“{text[:60]}” is no date that can be read in one way only. {examples(now, zone)}")
+        raise NotATime(
+            f"“{text[:60]}” is no date that can be read in one way only{_odd(words)} {examples(now, zone)}"
+        )
     if clock is None:
         return _ahead(day, now, zone)
     return _ahead(wall(day, clock, zone).astimezone(UTC), now, zone)
@@ -61,6 +64,26 @@ def later(text: str, now: datetime, zone: ZoneInfo) -> datetime:
         return now + length
     found = moment(words, now, zone)
     return found if isinstance(found, datetime) else wall(found, time(9), zone).astimezone(UTC)
+
+
+def unclear(text: str) -> str:
+    """Why it does not say how long, with a right one; "" where it looks like no time at all."""
+    words = " ".join(text.casefold().split())
+    said = _why(words.removeprefix("until "))
+    return f"“{text[:60]}” does not say how long: {_ended(said)}" if said else ""
+
+
+def _odd(words: str) -> str:
+    said = _why(words)
+    return f": {_ended(said)}" if said else "."
+
+
+def _why(words: str) -> str:
+    return why(words, (*_LONG_DAYS, "today", "tomorrow"), (*_MONTHS, *_LONG_MONTHS))
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith("?") else f"{said}."
 
 
 def is_later(text: str) -> bool:

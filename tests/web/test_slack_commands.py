@@ -48,6 +48,10 @@ async def test_a_promise_that_cannot_be_recorded_is_answered_with_what_is_right(
         ("", "That lacks a title and a date. Write /commit, what you promise, “by”, and the date"),
         ("Send the offer", "That lacks a date."),
         ("Send the offer by soon", "is no date that can be read in one way only. Write it as in “Monday”"),
+        (
+            "Send the offer by 31 Feb",
+            "“31 Feb” is no date that can be read in one way only: there is no such day.",
+        ),
         ("Send the offer by 2026-11-01", "That moment has passed already."),
         ("x" * 301 + " by Friday", "at most 300 characters"),
         ("offer\u0000 by Friday", "cannot be recorded"),
@@ -150,6 +154,19 @@ async def test_a_snooze_that_cannot_be_is_answered_with_what_is_right(world: Sla
         ("", "Write /snooze, which one, and how long"),
         ("northwind", "Write /snooze, which one, and how long"),
         ("northwind until 2026-01-01", "That moment has passed already."),
+        (
+            "northwind 2 fortnights",
+            "“2 fortnights” does not say how long: “fortnights” is no month, and none of minutes,",
+        ),
+        (
+            "northwind 1h 30m",
+            "“1h 30m” does not say how long: it names two lengths; write one, as in “90 minutes”.",
+        ),
+        (
+            "northwind 1.5h",
+            "“1.5h” does not say how long: it is no whole number; write one, as in “90 minutes”.",
+        ),
+        ("northwind until fridya", "does not say how long: did you mean “friday”? Write /snooze, which one"),
         ("acme 2h", "“acme” does not name one of your open commitments"),
     ):
         assert says in await world.type("/snooze", text)

@@ -1,5 +1,6 @@
 """Dates and durations as people type them in chat: read in one way only, in their own zone."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,38 @@ def test_a_date_in_the_person_s_own_zone(text: str, expected: date | datetime) -
 def test_what_can_be_read_in_two_ways_or_none_is_answered_with_a_right_one(text: str) -> None:
     with pytest.raises(NotATime, match="“Tuesday”, “2026-12-01 17:00”, “1 December” or “in 3 days”"):
         moment(text, NOW, MADRID)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("next friday", "“next” can mean this week’s or the one after."),
+        ("3/4", "which of its numbers is the month?"),
+        ("31 Feb", "there is no such day."),
+        ("2026-02-30", "there is no such day."),
+        ("may", "which day of the month?"),
+        ("17:61", "“17:61” is no time of day."),
+        ("friday 13pm", "“13pm” is no time of day."),
+        ("soon 17:00", "“soon” is no day."),
+        ("in 0 days", "0 is too few."),
+        ("in 20000 days", "20000 is too many."),
+        ("in 2 fortnights", "“fortnights” is none of minutes, hours, days or weeks."),
+        ("1 dez", "“dez” is no month, and none of minutes, hours, days or weeks."),
+        ("in two days", "write its number in digits, as in “2 hours”."),
+        ("in 1.5 hours", "it is no whole number; write one, as in “90 minutes”."),
+        ("1h 30m", "it names two lengths; write one, as in “90 minutes”."),
+        ("fridya", "did you mean “friday”?"),
+    ],
+)
+def test_what_is_odd_about_it_is_named(text: str, says: str) -> None:
+    with pytest.raises(
+        NotATime, match=f"^“{re.escape(text)}” is no date [a-z ]+: {re.escape(says)} Write it as in"
+    ):
+        moment(text, NOW, MADRID)
+
+
+def test_hours_may_be_short() -> None:
+    assert later("2 hrs", NOW, MADRID) == NOW + timedelta(hours=2)
 
 
 @pytest.mark.parametrize("text", ["2026-11-23", "09:00", "today 16:59", "in 800 days", "2029-01-01"])
