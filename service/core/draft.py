@@ -236,8 +236,14 @@ class Draft:
             else "",
             others=self._others(notice),
         )
-        key = key or notify_key(request)
-        return Emit(key, "inbox", "notification.requested", f"inbox/{notice.to}", self.now, _encode(request))
+        key, way = key or notify_key(request), notice.to
+        if (
+            self.state.owner in request.others
+            and self.state.owner != notice.to in self.world.directory.people
+        ):
+            # Whoever stands in for the owner reads what was meant for them: the owner's inbox alone knows of that.
+            key, way = effect_key("by_way_of", key, self.state.owner), self.state.owner
+        return Emit(key, "inbox", "notification.requested", f"inbox/{way}", self.now, _encode(request))
 
     def _others(self, notice: Notice) -> dict[str, str]:
         """Whoever stands in for this reader and is among them is told once."""

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from service.core import reader, unreached
+from service.core.directory import Person
 from service.core.effects import Emit
 from service.core.events import (
     TOPIC_OF_FAMILY,
@@ -77,6 +78,34 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
         Emit(key, "inbox", "notification.requested", f"inbox/{delegate}", tray.now, _encode(handed))
     )
     tray.because(Code.DELEGATED, f"{why}; {delegate} is told instead")
+
+
+def pass_on(tray: Tray, request: NotificationRequested, owner: Person | None) -> None:
+    """To its own reader, whom the step that tells this owner tells as well. Where the owner is away and that is who
+    stands in, they read what was meant for the owner: what they could do as somebody else is the lesser thing."""
+    gone = reader.absence(tray.inbox, owner, tray.now) if owner is not None else None
+    if gone is not None and _stand_in(tray, request, gone) == request.to:
+        request = msgspec.structs.replace(
+            request,
+            template="missed" if request.template == "escalated" else request.template,
+            reasons=[*request.reasons, f"{_in_words(tray, gone)}; {request.to} stands in"],
+            extra={**request.extra, "stands_in_for": tray.to},
+        )
+        tray.because(Code.DELEGATED, f"{request.to} reads it in the place of {tray.to}")
+    else:
+        tray.because(
+            Code.RECORDED, f"{request.to} is told by the same step, and does not stand in for {tray.to}"
+        )
+    tray.emits.append(
+        Emit(
+            notify_key(request),
+            "inbox",
+            "notification.requested",
+            f"inbox/{request.to}",
+            tray.now,
+            _encode(request),
+        )
+    )
 
 
 def accepted(tray: Tray, request: NotificationRequested) -> None:
