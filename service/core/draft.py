@@ -13,7 +13,7 @@ from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit
 from service.core.events import Event, NotificationRequested
 from service.core.fallback import fallback
-from service.core.ids import effect_key, notify_key
+from service.core.ids import by_way_of, effect_key, notify_key
 from service.core.model import Commitment, Moment, Told, name_of, told_of
 from service.core.policy import Condition, ConditionFailed, Policy
 from service.core.reasons import Code, Reason
@@ -242,7 +242,7 @@ class Draft:
             and self.state.owner != notice.to in self.world.directory.people
         ):
             # Whoever stands in for the owner reads what was meant for them: the owner's inbox alone knows of that.
-            key, way = effect_key("by_way_of", key, self.state.owner), self.state.owner
+            key, way = by_way_of(key, notice.to), self.state.owner
         return Emit(key, "inbox", "notification.requested", f"inbox/{way}", self.now, _encode(request))
 
     def _others(self, notice: Notice) -> dict[str, str]:

@@ -30,6 +30,8 @@ DEPTH_MAX = 10
 # What the fallback contact is asked to mend. It is true for ever, and yet somebody has to do it now.
 _FOR_FALLBACK = frozenset({unreached.TEMPLATE, "policy_broken"})
 
+_URGENCIES = ("", "low", "normal", "high")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,7 +62,10 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
         _unreachable(tray, request, f"{why}, and {nobody}" if not request.visited else why)
         return
     own = request.others.get(delegate)
-    if own in ("high", request.urgency):
+    comes_by = own is not None and tray.to == request.facts.get(
+        "owner"
+    )  # by way of this inbox: see `pass_on`
+    if comes_by or own in ("high", request.urgency):
         tray.because(Code.MERGED, f"{why}; {delegate}, who stands in, is told of it at the same time anyway")
         _delegated(tray, request, (*request.visited, tray.to)[0], delegate)
         return
@@ -82,12 +87,14 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
 
 def pass_on(tray: Tray, request: NotificationRequested, owner: Person | None) -> None:
     """To its own reader, whom the step that tells this owner tells as well. Where the owner is away and that is who
-    stands in, they read what was meant for the owner: what they could do as somebody else is the lesser thing."""
+    stands in, they read what was meant for the owner, as urgently: what they could do as somebody else is the lesser
+    thing."""
     gone = reader.absence(tray.inbox, owner, tray.now) if owner is not None else None
     if gone is not None and _stand_in(tray, request, gone) == request.to:
         request = msgspec.structs.replace(
             request,
             template="missed" if request.template == "escalated" else request.template,
+            urgency=max(request.urgency, request.others.get(tray.to, ""), key=_URGENCIES.index),
             reasons=[*request.reasons, f"{_in_words(tray, gone)}; {request.to} stands in"],
             extra={**request.extra, "stands_in_for": tray.to},
         )
