@@ -98,7 +98,7 @@ def pass_on(tray: Tray, request: NotificationRequested, owner: Person | None) ->
             reasons=[*request.reasons, f"{_in_words(tray, gone)}; {request.to} stands in"],
             extra={**request.extra, "stands_in_for": tray.to},
         )
-        tray.because(Code.DELEGATED, f"{request.to} reads it in the place of {tray.to}")
+        tray.because(Code.DELEGATED, f"{request.to} is told of it in the place of {tray.to}")
     else:
         tray.because(
             Code.RECORDED, f"{request.to} is told by the same step, and does not stand in for {tray.to}"

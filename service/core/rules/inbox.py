@@ -70,6 +70,8 @@ def _on_requested(tray: Tray, _: Event, request: NotificationRequested) -> None:
         gone_for_good = "not in the directory" if person is None else "not active any more"
         tray.unroutable(request, f"{tray.to} is {gone_for_good}")
         return
+    if not request.visited and (absent := request.extra.get("stands_in_for")):
+        tray.because(Code.RECORDED, f"{tray.to} reads it in the place of {absent}, who is away")
     gone = reader.absence(tray.inbox, person, tray.now)
     if gone is not None and not waits_for_return(tray, request, gone):
         hand_on(tray, request, gone)
