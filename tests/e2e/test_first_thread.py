@@ -33,6 +33,10 @@ def inputs(commitment: dict[str, Any], kind: str, code: str) -> int:
     )
 
 
+def events(commitment: dict[str, Any]) -> int:
+    return sum(decision["input"] not in ("timer", "delivery") for decision in commitment["decisions"])
+
+
 async def page_of(page: Page) -> Page:
     """The page that the message's own button opens, from inside its frame."""
     frame = page.frame_locator("iframe")
@@ -135,11 +139,11 @@ async def test_a_hundred_looks_at_every_link_change_nothing(running_service):
                 assert response.status in (200, 429)
 
     after = await running_service.commitment("scan")
-    assert inputs(after, "timer", "step") == inputs(before, "timer", "step") == 1
-    assert {name: after[name] for name in ("status", "cycle", "due_at", "told")} == {
-        name: before[name] for name in ("status", "cycle", "due_at", "told")
+    assert events(after) == events(before) == 1
+    assert inputs(after, "timer", "step") >= inputs(before, "timer", "step") >= 1  # the ladder goes on
+    assert {name: after[name] for name in ("status", "cycle", "due_at")} == {
+        name: before[name] for name in ("status", "cycle", "due_at")
     }
-    assert len(after["decisions"]) == len(before["decisions"])
 
 
 async def test_everything_works_without_script(running_service, open_page: OpenPage):
