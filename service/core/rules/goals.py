@@ -12,14 +12,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from service.core.closing import MILESTONE, REACHED, react
+from service.core.closing import KEPT_CLOSED_FOR, MILESTONE, REACHED, react
 from service.core.draft import Draft
 from service.core.ending import end, reopen
 from service.core.events import GoalClosed, GoalProgress, GoalSet
 from service.core.ladder import match
 from service.core.merge import take
 from service.core.model import Goal, Moment, told_of
-from service.core.planning import hand_over, moment_named, move, settle_date, take_date
+from service.core.planning import hand_over, moment_named, move, take_date
 from service.core.reasons import Code
 from service.core.timeline import GRACE_FOR
 from service.core.view import CLOSED
@@ -72,13 +72,28 @@ def on_set(draft: Draft, data: GoalSet) -> None:
         return
     if "owner" in changed and state.status == "open":
         hand_over(draft, old_owner)
-    is_moved = state.status == "open" and move(draft, MOMENT, UNSET, data.period_end)
+    is_moved = (
+        move(draft, MOMENT, UNSET, data.period_end) if state.status == "open" else _prolong(draft, data)
+    )
     if not changed and not is_moved:
         draft.because(Code.UNCHANGED, "it says nothing new")
     elif state.status == "open":
         match(draft)
     _count(draft)
     react(draft, _moment(draft))
+
+
+def _prolong(draft: Draft, data: GoalSet) -> bool:
+    """Another period of a goal that is reached: kept, for it may be open again at once by its new target."""
+    moment = _moment(draft)
+    old = moment.at
+    take_date(draft, MOMENT, UNSET, data.period_end)
+    if moment.at == old:
+        return False
+    assert moment.at is not None
+    draft.state.remove_at = max(draft.now, moment.at) + KEPT_CLOSED_FOR
+    draft.because(Code.RECORDED, f"its period ends at {draft.minute(moment.at)} now")
+    return True
 
 
 def _given(data: GoalSet, names: tuple[str, ...]) -> dict[str, object]:
@@ -97,8 +112,7 @@ def _whose(draft: Draft, data: GoalSet) -> dict[str, object]:
 def _open(draft: Draft, data: GoalSet) -> None:
     """The first time we hear of it as a whole; its number or its end may have come before (out of order)."""
     state, moment = draft.state, _moment(draft)
-    if not take_date(draft, MOMENT, UNSET, data.period_end):
-        settle_date(draft, moment)
+    take_date(draft, MOMENT, UNSET, data.period_end)
     if state.status in CLOSED:
         draft.because(Code.CLOSED, f"it was {state.status} before we heard of it")
         return
