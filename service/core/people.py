@@ -39,10 +39,7 @@ def with_said(files: Directory, people: People, zones: Collection[str]) -> tuple
     said: Said = {who: people.said[who] for who in sorted(people.said)}
     here = {
         who: files.people.get(who) or Person(who, time_zone=files.time_zone)
-        for who in [
-            *files.people,
-            *(who for who in said if who not in files.people and _has(said[who], "name")),
-        ]
+        for who in [*files.people, *(who for who in said if _has(said[who], "name"))]
     }
     left: list[Left] = []
     for who, words in said.items():
@@ -93,9 +90,7 @@ def _checked(
 def _without_loops(here: dict[str, Person], files: Directory, said: Said) -> list[Left]:
     """Where managers go in a loop, its newest word is left out, until there is none: the files alone have no loop."""
     left: list[Left] = []
-    spoken = {
-        who: words["manager"].at for who, words in said.items() if who in here and _has(words, "manager")
-    }
+    spoken = {who: words["manager"].at for who, words in said.items() if _has(words, "manager")}
     managers = {who: person.manager for who, person in here.items()}
     for start in here:
         while loop := _loop(managers, start):

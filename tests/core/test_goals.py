@@ -70,7 +70,7 @@ histories = st.lists(
 
 @settings(max_examples=60)
 @given(histories)
-def test_any_history_of_a_goal_is_decided_and_ends_and_tells_nobody_twice(history: list[Happening]):
+def test_any_history_of_a_goal_is_decided_and_ends_and_tells_nobody_twice(history: list[Happening]) -> None:
     replay = Replay(world_of(NEWS), f"goal/{ID}").run(history)
     replay.pass_time(replay.now + timedelta(days=90))
 
@@ -96,18 +96,18 @@ def test_any_history_of_a_goal_is_decided_and_ends_and_tells_nobody_twice(histor
         ("-1", "2", 0),
     ],
 )
-def test_a_goal_is_as_far_as_its_number_is_of_its_target(value: str, target: str, percent: int):
+def test_a_goal_is_as_far_as_its_number_is_of_its_target(value: str, target: str, percent: int) -> None:
     assert percent_of(Goal(target=target, value=value)) == percent
 
 
-def test_a_period_that_ends_before_it_begins_is_refused_also_where_the_log_has_it_already():
+def test_a_period_that_ends_before_it_begins_is_refused_also_where_the_log_has_it_already() -> None:
     replay = Replay(world_of(), f"goal/{ID}")
 
     assert [why.code for why in _give(replay, _set(date(2026, 2, 28))).reasons] == [Code.REFUSED]
     assert _give(replay, _set(date(2026, 3, 1))).reasons[0].code == Code.RECORDED
 
 
-def test_all_that_is_said_of_a_goal_is_kept():
+def test_all_that_is_said_of_a_goal_is_kept() -> None:
     replay = Replay(world_of(), f"goal/{ID}")
     progress = GoalProgress(goal_id=ID, value="3", note="two more next week")
     _give(replay, _set(url="https://example.com/g1", unit="EUR", why="Rent"), ("goal.progress", progress))
@@ -123,7 +123,7 @@ def test_all_that_is_said_of_a_goal_is_kept():
 @pytest.mark.parametrize(
     "first", [("goal.closed", GoalClosed(goal_id=ID)), ("goal.progress", GoalProgress(goal_id=ID, value="1"))]
 )
-def test_a_goal_heard_of_only_by_its_end_or_its_number_waits_as_one(first: tuple[str, Data]):
+def test_a_goal_heard_of_only_by_its_end_or_its_number_waits_as_one(first: tuple[str, Data]) -> None:
     replay = Replay(world_of(), f"goal/{ID}")
     _give(replay, first)
 
