@@ -16,8 +16,8 @@ from service.core.payload import shape_of
 from service.core.strict_json import pointer, quoted
 from service.core.zone_names import known_zones, zone_of_city
 
-# What a recipient of a policy begins with; `core/payload.py` refuses `channel:` of every event.
-_KINDS = ("role:", "team:", "channel:", "person:")
+# What a recipient of a policy begins with, but for `channel:`: `core/payload.py` refuses that of every event.
+_KINDS = ("role:", "team:", "person:")
 _PLAIN = r"[^\s@,;:<>()\[\]\\\"-][^\s@,;:<>()\[\]\\\"]*@[^\s@,;:<>()\[\]\\\"]+\.[^\s@,;:<>()\[\]\\\"]+"
 _ADDRESS = re.compile(_PLAIN)
 _WRAPPED = re.compile(rf"(?:mailto:|[^<>@]*<)({_PLAIN})>?")

@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.core import people as laid_over
+from service.core.calendar import Hours
 from service.core.decide import decide
-from service.core.directory import Directory, Hours, Person, Team, World
+from service.core.directory import Directory, Person, Team, World
 from service.core.effects import Decision
 from service.core.events import Answer, Data, Event, PersonChanged, PersonJoined, PersonLeft
 from service.core.model import People, Word, decode_state, encode_state
 from service.core.policy import PolicyBook
 from service.core.reasons import Code
 from service.core.rules.people import PEOPLE_MAX
+
+Fields = dict[str, "str | list[str] | bool | None"]
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -77,7 +80,7 @@ def test_every_field_of_an_event_is_kept_with_its_time() -> None:
     )
     decision = _hear(People(), data, kind="person.joined")
 
-    said = {
+    said: Fields = {
         "name": "Noa",
         "email": "noa@example.com",
         "manager": "dana",
@@ -155,8 +158,6 @@ def test_there_is_an_end_to_how_many_people_events_speak_of_and_those_known_are_
 
 
 # -- laid over the files ---------------------------------------------------------------------------------------
-
-Fields = dict[str, "str | list[str] | bool | None"]
 
 
 def _over(said: dict[str, Fields], *, days: dict[str, int] | None = None) -> tuple[Directory, list[str]]:
