@@ -138,13 +138,13 @@ def on_progress(draft: Draft, data: GoalProgress) -> None:
     if not changed:
         draft.because(Code.UNCHANGED, "it says nothing new, or something newer is known")
         return
-    _count(draft, data.by if isinstance(data.by, str) else "")
+    _count(draft, data.by)
     if state.status == "open":
         match(draft)
     react(draft, _moment(draft))
 
 
-def _count(draft: Draft, by: str = "") -> None:
+def _count(draft: Draft, by: object = UNSET) -> None:
     """How far it is, and what follows: the end when the target is reached, a milestone on the way and beyond."""
     state, goal = draft.state, _goal(draft)
     if not goal.value:
