@@ -236,7 +236,6 @@ def tell_move(draft: Draft, moment: Moment) -> None:
     if note.from_at == moment.at:
         draft.because(Code.UNCHANGED, "the date is back where it was; nobody needs to know")
         return
-    moment.escalated = note.escalated
     family, bare = split_subject(draft.subject)
     draft.said = {
         "type": MOVED[family],

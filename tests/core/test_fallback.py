@@ -24,6 +24,7 @@ PEOPLE = Directory(
         ("channel:wins", ["channel:wins"]),
         ("role:night", []),
         ("team:east", []),
+        ("owner", []),  # it hangs on no commitment
     ],
 )
 def test_a_fallback_contact_is_whoever_is_here_now_and_it_is_said_when_that_is_nobody(

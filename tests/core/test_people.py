@@ -35,10 +35,10 @@ FILES = Directory(
 WORLD = World(PolicyBook((), {}), FILES, {}, frozenset())
 
 
-def _event(kind: str, data: Data, at: datetime, name: str) -> Event:
+def _event(kind: str, data: Data, at: datetime, name: str, source: str = "hr") -> Event:
     return Event(
         id=name,
-        source="hr",
+        source=source,
         type=kind,
         time=at,
         received_at=AT + 30 * DAY,
@@ -138,6 +138,10 @@ def test_an_event_that_says_nothing_or_comes_twice_changes_nothing() -> None:
     assert _heard(again) == _heard(nothing)
     other = _hear(_heard(nothing), PersonChanged(person="ana", manager="leo"), name="another")
     assert [code for code, _ in _codes(other)] == [Code.RECORDED]
+    of_another = _event(
+        "person.changed", PersonChanged(person="ana", manager="leo"), AT, "person.changed-0", "crm"
+    )
+    assert decide(encode_state(_heard(nothing)), of_another, WORLD).reasons[0].code == Code.RECORDED
 
 
 def test_an_event_of_another_kind_about_people_has_no_rule() -> None:
