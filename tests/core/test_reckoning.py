@@ -7,7 +7,7 @@ import pytest
 
 from service.core.directory import World
 from service.core.effects import Decision
-from service.core.events import DeadlineClosed, DeadlineSet
+from service.core.events import Answer, DeadlineClosed, DeadlineSet
 from service.core.model import Commitment, People, encode_state
 from service.core.people import SUBJECT
 from service.core.policy import At, Policy, Recipients, Step
@@ -68,6 +68,17 @@ def test_a_day_that_has_ended_by_now_is_missed_after_a_grace_and_the_ladder_coun
     passed, reckoned = decision.reasons
     assert (passed.code, passed.text) == (Code.PASSED, "step morning of ladder lay in the past already")
     assert reckoned.code == Code.RECKONED
+
+
+def test_whoever_said_that_they_knew_of_the_date_did_not_know_of_the_miss(replay: Replay) -> None:
+    replay.pass_time(ENDS_IN_TOKYO + HOUR)
+    replay.happen(Happening(0, False, 0, ("commitment.acknowledged", Answer(subject_id=ID, by="ana"))))
+
+    now = ENDS_IN_TOKYO + 2 * HOUR
+    _ana_moves(replay, now)
+    replay.pass_time(now + HOUR / 2)
+
+    assert _told(replay) == [("missed", now + timedelta(minutes=15))]
 
 
 def test_a_day_that_ends_sooner_and_not_yet_is_due_then(replay: Replay) -> None:
