@@ -23,7 +23,7 @@ def refuse_impossible(event: Event, id_of_email: IdOfEmail | None = None) -> Non
     if isinstance(data, PersonAway):
         _refuse_backwards(event, data)
         delegate = data.delegate if isinstance(data.delegate, str) else ""
-        if delegate and _id(delegate, id_of_email) == _id(data.person, id_of_email):
+        if _id(delegate, id_of_email) == data.person:  # an id already, where their address is known
             detail = f"{quoted(delegate)} cannot stand in for themselves; name somebody else, or leave it out"
             raise BadEvent("invalid_value", detail, "/data/delegate")
     elif isinstance(data, PreferencesChanged) and isinstance(data.quiet, str):
