@@ -54,9 +54,10 @@ def close(
     replaced = set[str]() if on is None else react_all(draft, on)
     for moment in state.moments.values():
         moment.note = None
-        # A reaction may replace the end of the story, never the correction of an escalation that should not have been.
-        retracted = moment.escalated and bool(on_time(state, moment))
         if moment.escalated:
+            # A reaction may replace the end of the story, never the correction of an escalation that should not have
+            # been.
+            retracted = bool(on_time(state, moment))
             _tell_end(draft, moment, status, by, retracted, set() if retracted else replaced)
         if state.goal and status == "met":  # its number goes on, and its policies hear of it
             state.remove_at = max(draft.now, moment.at or draft.now) + KEPT_CLOSED_FOR

@@ -121,6 +121,9 @@ def test_whoever_knows_of_the_miss_hears_that_the_date_is_gone_and_of_the_next_o
     story.at(6, "deadline.moved", _moved(None, by="ana", reason="on hold"))
     assert story.heard(7) == [("dana", "~moved", "it is closed: no date")]
     assert story.codes() == [Code.CLOSURE]
+    told = story.told[-1].request.extra
+    assert told == {"from": iso(_hour(4)), "to": None, "by": "ana", "reason": "on hold"}
+    assert story.known.moments["due"].runs == []
     story.at(8, "deadline.moved", _moved(40))
     assert ("dana", "~moved", "re-planned to another date") in story.heard(9)
 
@@ -218,6 +221,9 @@ def test_another_next_step_ends_the_old_one() -> None:
     story.at(6, "deal.updated", DealUpdated(deal_id=ID, next_step="Write"))
 
     assert ("dana", "~closed", "another next step took its place") in story.heard(7)
+    assert story.told[-1].request.extra["by"] == ""
+    moment = story.known.moments["next_step"]
+    assert (moment.at, moment.on) == (None, "")
 
 
 def test_an_owner_who_alone_was_told_of_a_missed_step_is_not_told_of_its_end() -> None:
@@ -248,6 +254,8 @@ def test_whoever_heard_that_a_deal_went_silent_hears_that_it_is_alive() -> None:
     story.at(6, "deal.activity", DealActivity(deal_id=ID, kind="call"))
 
     assert ("dana", "~closed", "something happened on it again") in story.heard(6)
+    [closed] = [one.request for one in story.told if one.request.step == "~closed"]
+    assert closed.extra["by"] == ""
 
 
 def test_whoever_heard_that_a_close_date_was_missed_hears_which_one_was_taken_away() -> None:
