@@ -228,6 +228,24 @@ def test_a_policy_begins_with_the_word_that_it_waits_for_and_none_once_the_goal_
     assert running() == ["hash-news"]
 
 
+def test_a_goal_that_is_over_takes_no_other_facts_and_a_reached_one_is_nobodys_to_take_over() -> None:
+    replay = Replay(world_of(NEWS), f"goal/{ID}")
+    _give(replay, _set(), CLOSED, _set(target="5"))
+    assert replay.state is not None
+    assert replay.state.goal is not None
+    assert replay.state.goal.target == "4"
+
+    replay = Replay(world_of(NEWS), f"goal/{ID}")
+    _give(replay, _set(date(2026, 3, 29)))
+    replay.pass_time(START + 12 * HOUR)
+    _give(
+        replay,
+        ("goal.progress", GoalProgress(goal_id=ID, value="4", by="ana")),
+        _set(date(2026, 3, 29), owner="leo"),
+    )
+    assert [told.request.step for told in replay.told] == ["behind", "reached"]
+
+
 def test_whoever_is_a_person_is_no_team_of_the_same_name() -> None:
     world = world_of(NEWS)
     teams = {"ana": Team("ana", lead="omar")}

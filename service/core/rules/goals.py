@@ -26,8 +26,8 @@ from service.core.view import CLOSED
 
 FAMILY, MOMENT = "goal", "period_end"
 
-# In per cent of the target, of a goal that names none.
-MILESTONES = (50, 80, 100)
+# In per cent of the target, of a goal that names none; the target itself is one of every goal.
+MILESTONES = (50, 80)
 TARGET = 100
 # More is a mistake in a number or in its unit.
 PERCENT_MAX = 1_000_000
