@@ -68,6 +68,7 @@ def test_a_day_that_has_ended_by_now_is_missed_after_a_grace_and_the_ladder_coun
     passed, reckoned = decision.reasons
     assert (passed.code, passed.text) == (Code.PASSED, "step morning of ladder lay in the past already")
     assert reckoned.code == Code.RECKONED
+    assert reckoned.text == "people or calendars are others than before; its timer was set anew"
 
 
 def test_whoever_said_that_they_knew_of_the_date_did_not_know_of_the_miss(replay: Replay) -> None:
