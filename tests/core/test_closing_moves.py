@@ -7,7 +7,7 @@ from service.core.model import Rhythm
 from service.core.policy import Reaction, Recipients
 from service.core.reasons import Code
 from service.core.view import iso
-from tests.core.histories import ID
+from tests.core.histories import ID, Happening
 from tests.core.policies import world_of
 from tests.core.test_closing import AHEAD, MANAGER, MISSED, Story, _deadline, _hour, _ladder, _moved
 
@@ -99,3 +99,47 @@ def test_a_policy_that_says_that_a_report_has_come_in_says_it_alone_and_is_never
     assert story.heard(57) == [("dana", "in", reason), ("ana", "in", reason)]
     assert story.told[-2].request.reasons == [reason]
     assert Code.NOBODY not in [why.code for taken in story.taken for why in taken.decision.reasons]
+
+
+def test_a_miss_that_was_none_is_taken_back_although_a_policy_says_that_the_report_is_in() -> None:
+    reactions = (Reaction("in", "checkin.submitted", Recipients(("owner.manager",)), "kept"),)
+    story = Story(world_of(_ladder(MANAGER, family="checkin", reactions=reactions)), "checkin/ana:weekly")
+    rhythm = Rhythm(0, "09:00", 0, "15:00")
+    made = CheckinScheduled(person="ana", cadence="weekly", title="W", rhythm=rhythm, time_zone="UTC")
+    story.at(0, "checkin.scheduled", made)
+    story.heard(56)
+
+    report = CheckinSubmitted(person="ana", cadence="weekly", period="2026-W14")
+    story.happen(Happening(0, False, 3, ("checkin.submitted", report)))
+
+    assert [(to, step) for to, step, _ in story.heard(57)] == [("dana", "in"), ("dana", "~closed")]
+    assert [one.request.kind for one in story.told[-2:]] == ["notice", "retraction"]
+
+
+def test_a_policy_is_called_by_its_title_where_it_has_one() -> None:
+    met = Reaction("met", "deadline.met", Recipients(("owner.manager",)), "kept")
+    for title, called in (("Promises", "Promises"), ("", "ladder")):
+        story = Story(world_of(msgspec.structs.replace(_ladder(AHEAD, reactions=(met,)), title=title)))
+        story.at(0, "deadline.set", DeadlineSet(commitment_id=ID, title="T", owner="ana", due_at=_hour(4)))
+        story.at(1, "deadline.met", DeadlineClosed(commitment_id=ID, by="ana"))
+
+        assert story.heard(2) == [("dana", "met", f"reaction met of {called}: deadline.met")]
+
+
+def test_whoever_was_only_reminded_is_not_told_of_the_new_plan() -> None:
+    reminded = msgspec.structs.replace(AHEAD, notify=Recipients(("owner.mentor",)))
+    story = _deadline(reminded, MANAGER)
+    assert [to for to, _, _ in story.heard(6)] == ["leo", "dana"]
+
+    story.at(6, "deadline.moved", _moved(30))
+
+    assert [to for to, _, _ in story.heard(7)] == ["dana"]
+
+
+def test_a_reminder_within_the_minute_of_a_move_is_no_miss() -> None:
+    never = Reaction("never", "deadline.moved", Recipients(("owner",)), "replanned", lambda _: False)
+    story = _deadline(AHEAD, reactions=(never,))
+    story.at(1, "deadline.moved", _moved(3 + 1 / 120))
+
+    assert [step for _, step, _ in story.heard(1.5)] == ["ahead"]
+    assert [told.after for told in story.known.told] == [False]

@@ -112,6 +112,7 @@ def test_an_escalation_that_should_not_have_been_is_taken_back_in_words() -> Non
 
     assert story.heard(7) == [("dana", "~closed", "it was met in time after all")]
     assert story.told[-1].request.kind == "retraction"
+    assert story.told[-1].request.extra == {"by": "ana", "how": "met", "reason": ""}
     assert Code.RETRACTED in story.codes()
 
 
