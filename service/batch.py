@@ -12,7 +12,6 @@ from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit, LogEntry, encode_effect
 from service.core.errors import BadEvent
 from service.core.events import Event
-from service.core.ids import word_of
 from service.core.model import Commitment
 from service.core.reasons import Code, Reason
 from service.store.clock import to_ms
@@ -70,8 +69,7 @@ class Batch:
         effects: list[tuple[str, str, str]] = []
         for emit in decision.emits:
             self.emits.append(encode_effect(emit))
-            key, to = word_of(emit.key)
-            effects.append(("notify", key, to or emit.subject.removeprefix("inbox/")))
+            effects.append(("notify", emit.key, emit.subject.removeprefix("inbox/")))
         for owed in decision.owed:
             self.owed.append((owed.key, encode_effect(owed)))
             effects.append(("deliver", owed.key, owed.to))

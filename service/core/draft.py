@@ -13,7 +13,7 @@ from service.core.directory import World
 from service.core.effects import Dead, Decision, Emit
 from service.core.events import Event, NotificationRequested
 from service.core.fallback import fallback
-from service.core.ids import by_way_of, effect_key, notify_key
+from service.core.ids import effect_key, notify_key
 from service.core.model import Commitment, Moment, Told, name_of, told_of
 from service.core.policy import Condition, ConditionFailed, Policy
 from service.core.reasons import Code, Reason
@@ -236,14 +236,8 @@ class Draft:
             else "",
             others=self._others(notice),
         )
-        key, way = key or notify_key(request), notice.to
-        if (
-            self.state.owner in request.others
-            and self.state.owner != notice.to in self.world.directory.people
-        ):
-            # Whoever stands in for the owner reads what was meant for them: the owner's inbox alone knows of that.
-            key, way = by_way_of(key, notice.to), self.state.owner
-        return Emit(key, "inbox", "notification.requested", f"inbox/{way}", self.now, _encode(request))
+        key = key or notify_key(request)
+        return Emit(key, "inbox", "notification.requested", f"inbox/{notice.to}", self.now, _encode(request))
 
     def _others(self, notice: Notice) -> dict[str, str]:
         """Whoever stands in for this reader and is among them is told once."""

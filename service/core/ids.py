@@ -63,17 +63,6 @@ def effect_key(*parts: object) -> str:
     return hashlib.blake2b("\x00".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
-def by_way_of(key: str, to: str) -> str:
-    """The key of a word to `to` on its way through another inbox, which passes it on by its own key."""
-    return f"{key}>{to}"
-
-
-def word_of(key: str) -> tuple[str, str]:
-    """The word's own key, and its reader where it goes by way of another inbox."""
-    own, _, to = key.partition(">")
-    return own, to
-
-
 def notify_key(request: "NotificationRequested") -> str:
     """The key of a request to tell one recipient, and the id of the event that carries it."""
     parts = (

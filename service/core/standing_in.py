@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from service.core import reader, unreached
-from service.core.directory import Person
 from service.core.effects import Emit
 from service.core.events import (
     TOPIC_OF_FAMILY,
@@ -29,8 +28,6 @@ DEPTH_MAX = 10
 
 # What the fallback contact is asked to mend. It is true for ever, and yet somebody has to do it now.
 _FOR_FALLBACK = frozenset({unreached.TEMPLATE, "policy_broken"})
-
-_URGENCIES = ("", "low", "normal", "high")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -62,10 +59,7 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
         _unreachable(tray, request, f"{why}, and {nobody}" if not request.visited else why)
         return
     own = request.others.get(delegate)
-    comes_by = own is not None and tray.to == request.facts.get(
-        "owner"
-    )  # by way of this inbox: see `pass_on`
-    if comes_by or own in ("high", request.urgency):
+    if own in ("high", request.urgency):
         tray.because(Code.MERGED, f"{why}; {delegate}, who stands in, is told of it at the same time anyway")
         _delegated(tray, request, (*request.visited, tray.to)[0], delegate)
         return
@@ -83,36 +77,6 @@ def hand_on(tray: Tray, request: NotificationRequested, gone: Absence) -> None:
         Emit(key, "inbox", "notification.requested", f"inbox/{delegate}", tray.now, _encode(handed))
     )
     tray.because(Code.DELEGATED, f"{why}; {delegate} is told instead")
-
-
-def pass_on(tray: Tray, request: NotificationRequested, owner: Person | None) -> None:
-    """To its own reader, whom the step that tells this owner tells as well. Where the owner is away and that is who
-    stands in, they read what was meant for the owner, as urgently: what they could do as somebody else is the lesser
-    thing."""
-    gone = reader.absence(tray.inbox, owner, tray.now) if owner is not None else None
-    if gone is not None and _stand_in(tray, request, gone) == request.to:
-        request = msgspec.structs.replace(
-            request,
-            template="missed" if request.template == "escalated" else request.template,
-            urgency=max(request.urgency, request.others.get(tray.to, ""), key=_URGENCIES.index),
-            reasons=[*request.reasons, f"{_in_words(tray, gone)}; {request.to} stands in"],
-            extra={**request.extra, "stands_in_for": tray.to},
-        )
-        tray.because(Code.DELEGATED, f"{request.to} is told of it in the place of {tray.to}")
-    else:
-        tray.because(
-            Code.RECORDED, f"{request.to} is told by the same step, and does not stand in for {tray.to}"
-        )
-    tray.emits.append(
-        Emit(
-            notify_key(request),
-            "inbox",
-            "notification.requested",
-            f"inbox/{request.to}",
-            tray.now,
-            _encode(request),
-        )
-    )
 
 
 def accepted(tray: Tray, request: NotificationRequested) -> None:

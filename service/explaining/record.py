@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from service.core.effects import LogEntry, decode_log
 from service.core.events import TOPIC_OF_FAMILY, TOPICS
-from service.core.ids import effect_key, partition_of, split_subject, word_of
+from service.core.ids import effect_key, partition_of, split_subject
 from service.core.model import Commitment, State, decode_state
 from service.core.reasons import Code
 from service.store.contract import Shard, Store
@@ -223,7 +223,7 @@ def _inbox_of(to: str, partitions: int) -> Shard:
 
 def _word(entry: LogEntry) -> str:
     """The id of an internal event is the key of the effect that made it."""
-    return word_of(entry.input_id.rpartition(" ")[2])[0]
+    return entry.input_id.rpartition(" ")[2]
 
 
 def _ms(place: str) -> int:

@@ -145,28 +145,3 @@ async def test_what_waited_and_was_then_handed_on_told_whoever_stands_in(tmp_pat
 
     assert (await who_was_told(company, "leo"))[0]
     assert not (await who_was_told(company, "ana"))[0]
-
-
-async def test_a_mentor_is_explained_like_anybody_although_their_word_goes_by_the_owner_s_inbox(
-    tmp_path: Path,
-) -> None:
-    away = "away: [{from: 2026-05-01, until: 2026-06-01, delegate: leo}]"
-    company = await Company(tmp_path, with_("kim", away)).start()
-    await company.promise(AT_TEN)
-    await company.emit(
-        "deadline.set", commitment_id="c2", title="Offer", owner="kim", due_at="2026-05-04T16:00:00Z"
-    )
-    await company.until(MON_9 + 9 * DAY)
-
-    for subject, is_in_place in (("deadline/c1", False), ("deadline/c2", True)):
-        keys = await company.keys("leo", subject)
-        explained = [await company.asking.about_notification(key) for key in keys]
-        [offered] = [
-            one for one in explained if one.facts["policy"] and one.facts["policy"]["step"] == "offer-help"
-        ]
-        said = [sentence.text for sentence in offered.sentences]
-        assert offered.told == ["leo"]
-        assert any("sent by email" in text for text in said)
-        assert (await who_was_told(company, "leo", subject.removeprefix("deadline/")))[0]
-        untold = await company.asking.about_person("leo", subject, company.at)
-        assert any("leo reads it in the place of kim" in one.text for one in untold.reasons) == is_in_place

@@ -18,7 +18,7 @@ from service.core.model import Inbox
 from service.core.reader import Later
 from service.core.reasons import Code
 from service.core.rules import absence
-from service.core.standing_in import accepted, due_of, hand_on, pass_on, waits_for_return
+from service.core.standing_in import accepted, due_of, hand_on, waits_for_return
 from service.core.tray import Tray
 from service.core.waiting import forget_older, hasten, keep, tell_waiting
 
@@ -60,9 +60,6 @@ def reckon(subject: str, inbox: Inbox, world: World, now: datetime) -> Decision:
 def _on_requested(tray: Tray, _: Event, request: NotificationRequested) -> None:
     """Now, or later, or somebody else, or nobody: in the order in which it is found out."""
     person = tray.person
-    if request.to != tray.to:
-        pass_on(tray, request, person)
-        return
     if person is None and tray.to.startswith("channel:"):
         tray.send(tray.owes(request))
         return
@@ -70,8 +67,6 @@ def _on_requested(tray: Tray, _: Event, request: NotificationRequested) -> None:
         gone_for_good = "not in the directory" if person is None else "not active any more"
         tray.unroutable(request, f"{tray.to} is {gone_for_good}")
         return
-    if not request.visited and (absent := request.extra.get("stands_in_for")):
-        tray.because(Code.RECORDED, f"{tray.to} reads it in the place of {absent}, who is away")
     gone = reader.absence(tray.inbox, person, tray.now)
     if gone is not None and not waits_for_return(tray, request, gone):
         hand_on(tray, request, gone)
