@@ -144,30 +144,35 @@ def _as_of(file: Path, given: str | None, now: datetime) -> str:
 
 
 # Between two people in one cell; a comma may as well stand between somebody's last and first name.
-_BETWEEN = re.compile(r"[,;/|\n]|\s(?:&|\+|and)\s", re.IGNORECASE)
+_BETWEEN = re.compile(r"[,;\n]|\s(?:&|and)\s", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"<([^<>\s]+@[^<>\s]+)>\s*$")
 
 
 def _people(settings: "Settings") -> "Callable[[str], str]":
-    """A person by id, address or name; exports name people as their pages do. BadEvent where several are named."""
+    """A person by id, address or name, as exports write them: `Ruiz, Ana <ana@example.com>`. BadEvent where several are
+    named."""
     from service.core.errors import BadEvent
-    from service.core.strict_json import quoted
 
     known: dict[str, set[str]] = {}
     for person in settings.graph.people:
         known.setdefault(" ".join(settings.book.name(person).casefold().split()), set()).add(person)
 
     def find(text: str) -> str:
-        if text in settings.graph.people:
-            return text
-        named = known.get(" ".join(text.casefold().split()), set())
-        if len(named) == 1:
-            return next(iter(named))
-        if len([part for part in _BETWEEN.split(text) if part.strip()]) > 1:
-            what = f"{quoted(text)} is nobody we know, and may be several people"
+        address = _IN_BRACKETS.search(text)
+        parts = [part.strip() for part in _BETWEEN.split(address[1] if address else text) if part.strip()]
+        alone = parts[0] if len(parts) == 1 else text
+        for name in (text, alone, " ".join(reversed(parts))):
+            named = known.get(" ".join(name.casefold().split()), set())
+            if name in settings.graph.people or len(named) == 1:
+                return name if name in settings.graph.people else next(iter(named))
+        if len(parts) > 1:
             raise BadEvent(
-                "invalid_value", f"{what}; a deal has one owner: write one id, address or name", "owner"
+                "invalid_value",
+                f"“{text}” is nobody we know, and may be several people; a deal has one owner: write one id, address"
+                " or name",
+                "owner",
             )
-        return settings.book.id_of_email(text) or text if "@" in text else text
+        return settings.book.id_of_email(alone) or alone if "@" in alone else text
 
     return find
 

@@ -20,6 +20,7 @@ from service.core.view import iso, on_time
 # A closed subject stays readable for this long, then its last timer removes it (design: nothing grows for ever).
 KEPT_CLOSED_FOR = timedelta(days=30)
 
+_DATE_TAKEN = "its date was taken away"
 _ENDS = {
     "no_date": "it is closed: no date",
     "next_step_done": "the next step is done",
@@ -93,10 +94,9 @@ def rest(draft: Draft, moment: Moment, how: str, by: str = "") -> None:
 
 
 def lose_date(draft: Draft, moment: Moment, old: datetime | None, by: str) -> None:
-    """One moment has no date any more while the subject goes on. Everyone told hears of it like of a move, a minute
-    after the first one: it may be given another date at once."""
-    known = moment.note
-    if not moment.escalated and not (known and known.escalated):
+    """One moment has no date any more while the subject goes on. Everyone who was told of a miss hears of it like of a
+    move, a minute after the first one: it may be given another date at once."""
+    if not (moment.escalated or moment.note or _reacts_to_moves(draft, moment)):
         rest(draft, moment, "no_date", by)
         return
     moment.at, moment.on, moment.not_before = None, "", None
@@ -272,7 +272,8 @@ def forget_misses(draft: Draft, moment: Moment, until: datetime) -> None:
 
 
 def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str, object]) -> None:
-    if not note.escalated and not note.earlier:
+    is_lost = draft.state.deal is not None and moment.at is None
+    if not note.escalated and (is_lost or not note.earlier):
         draft.because(Code.UNCHANGED, "the date moved; nobody was waiting to hear of it")
         return
     everyone = [told.to for told in told_of(draft.state, moment) if told.after] if note.escalated else []
@@ -281,7 +282,7 @@ def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str,
     code = Code.REPLANNED if note.escalated else Code.MOVED_EARLIER
     text = "re-planned to another date" if note.escalated else "moved earlier, past a reminder"
     if moment.at is None:
-        code, text = Code.CLOSURE, _ENDS["no_date"]
+        code, text = Code.CLOSURE, _DATE_TAKEN if is_lost else _ENDS["no_date"]
     for to in recipients:
         draft.tell(Notice(to, "replanned", "~moved", moment, [text], cause=note.cause, extra=extra))
         draft.because(code, f"{to} is told: {text}")

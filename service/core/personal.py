@@ -21,22 +21,30 @@ _KINDS = ("role:", "team:", "person:")
 _PLAIN = r"[^\s@,;:<>()\[\]\\\"-][^\s@,;:<>()\[\]\\\"]*@[^\s@,;:<>()\[\]\\\"]+\.[^\s@,;:<>()\[\]\\\"]+"
 _ADDRESS = re.compile(_PLAIN)
 _WRAPPED = re.compile(rf"(?:mailto:|[^<>@]*<)({_PLAIN})>?")
+_SIGNS = re.compile(r"[\W_]+")
 _ABOUT_PEOPLE = ("person.", "preferences.")
 _ADDRESS_CHARS_MAX = 254  # RFC 5321
 
 
 def refuse_slips(event_type: str, data: Mapping[str, object]) -> None:
-    """Raises BadEvent where a field of an event about a person is nearly one of ours that is not there: `managers`
-    would be ignored, and somebody else hear of the miss. Whatever else an HR system adds is its own, as in any event.
+    """Raises BadEvent where a field of an event about a person is one of ours that is not there, written in another
+    way: `managers` would be ignored, and somebody else hear of the miss. Whatever else an HR system adds is its own,
+    as in any event: `manager_id` is no slip.
     """
     kind = EVENTS[event_type].data
     if kind is None or not event_type.startswith(_ABOUT_PEOPLE):
         return
     fields = shape_of(kind)
-    for name in data.keys() - fields.keys():
-        if near := nearest(name, [field for field in fields if field not in data]):
-            detail = f"{quoted(name)} is no field of {event_type}{near}"
+    missing = {_letters(field): field for field in fields if field not in data}
+    for name in data:
+        if name not in fields and (right := missing.get(_letters(name))):
+            detail = f"{quoted(name)} is no field of {event_type}; did you mean {quoted(right)}?"
             raise BadEvent("unknown_field", detail, f"/data{pointer(name)}")
+
+
+def _letters(name: str) -> str:
+    """What is left of a field's name however it is written: `timeZones` and `time_zone` are one."""
+    return _SIGNS.sub("", name.casefold()).removesuffix("s")
 
 
 def refuse_wrong_person(data: PersonChanged | PersonLeft, id_of: Callable[[str], str]) -> None:

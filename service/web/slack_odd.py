@@ -5,12 +5,13 @@ import re
 
 from service.core.nearest import nearest
 
+NUMBER_MAX = 9_999  # as slack_when.py reads them
 UNITS = "minutes, hours, days or weeks"
 
 _UNIT = r"(?:m|min|minute|h|hr|hour|d|day|w|week)s?"
 _TWO_SPANS = re.compile(rf"(?:in |for )?\d+ ?{_UNIT},? ?(?:and )?\d+ ?{_UNIT}")
 _BROKEN = re.compile(r"(?:in |for )?-?\d*[.,]\d+ ?[a-z]+")
-_SPAN = re.compile(r"(?:(?:in|for) )?(?P<number>-?\d+) ?(?P<unit>[a-z]+)")
+_SPAN = re.compile(r"(?:(?:in|for) )?(?P<number>-?\d{1,9}) ?(?P<unit>[a-z]+)")
 _IN_WORDS = re.compile(
     r"(?:in |for )?(?:an?|half|one|two|three|four|five|six|seven|ten|few|some)(?: [a-z]+)+"
 )
@@ -47,6 +48,8 @@ def _odd_span(words: str) -> str:
     if found := _SPAN.fullmatch(words):
         number, unit = found["number"], found["unit"]
         if _ONE_UNIT.fullmatch(unit):
+            if 0 < int(number) <= NUMBER_MAX:  # a length, where a date is asked for
+                return f"did you mean “in {number} {unit}”?"
             return f"{number} is too {'few' if int(number) <= 0 else 'many'}"
         month = "" if words.startswith(("in ", "for ")) else "no month, and "
         return f"“{unit}” is {month}none of {UNITS}"
@@ -57,7 +60,7 @@ def _odd_clock(words: str) -> str:
     found = _CLOCK.search(words)
     if not found:
         return ""
-    day = words[: found.start()].removesuffix(" at")
+    day = words[: found.start()].removesuffix("at").rstrip()
     return (
         f"“{day}” is no day" if day and _is_clock(found["clock"]) else f"“{found['clock']}” is no time of day"
     )

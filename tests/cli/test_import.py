@@ -62,10 +62,29 @@ def test_a_cell_of_several_owners_is_refused_with_what_a_deal_has(shell: Shell, 
 
     assert answer.code == 1
     (said,) = [line for line in answer.err.splitlines() if line.startswith(f"{file}:2: column Deal owner: ")]
-    assert f"'{owner}' is nobody we know, and may be several people" in said
+    assert f"“{owner}” is nobody we know, and may be several people" in said
     assert "a deal has one owner: write one id, address or name" in said
     owners = [event["data"]["owner"] for request in asked for event in request.body]
     assert owners == ["ann+sales@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "found"),
+    [
+        ("Ruiz, Ana", "ana"),
+        ("Ruiz, Ana <leo@example.com>", "leo"),
+        ("ana@example.com; ", "ana"),
+        ("Sales/EMEA", "Sales/EMEA"),
+    ],
+)
+def test_an_owner_may_be_written_as_exports_do(shell: Shell, owner: str, found: str) -> None:
+    file = shell.write("deals.csv", HEAD, f'1,Contoso,"{owner}",,,')
+
+    with pretender(shell.port, (202, {})) as asked:
+        answer = shell("import", file)
+
+    assert answer.code == 0, answer.err
+    assert [event["data"]["owner"] for request in asked for event in request.body] == [found]
 
 
 def test_a_run_that_was_killed_in_the_middle_is_started_again_and_ends_as_one_run_would(shell: Shell) -> None:

@@ -263,7 +263,7 @@ def test_whoever_heard_that_a_close_date_was_missed_hears_which_one_was_taken_aw
 
     story.at(6, "deal.updated", DealUpdated(deal_id=ID, close_at=None))
 
-    assert ("dana", "~moved", "it is closed: no date") in story.heard(7)
+    assert ("dana", "~moved", "its date was taken away") in story.heard(7)
     extra = story.told[-1].request.extra
     assert story.told[-1].request.template == "replanned"
     assert extra == {"from": iso(_hour(4)), "to": None, "by": "", "reason": ""}

@@ -72,6 +72,8 @@ def test_what_can_be_read_in_two_ways_or_none_is_answered_with_a_right_one(text:
         ("soon 17:00", "“soon” is no day."),
         ("in 0 days", "0 is too few."),
         ("in 20000 days", "20000 is too many."),
+        ("2 hours", "did you mean “in 2 hours”?"),
+        ("at 5h30", "“5h30” is no time of day."),
         ("in 2 fortnights", "“fortnights” is none of minutes, hours, days or weeks."),
         ("1 dez", "“dez” is no month, and none of minutes, hours, days or weeks."),
         ("in two days", "write its number in digits, as in “2 hours”."),
@@ -85,6 +87,11 @@ def test_what_is_odd_about_it_is_named(text: str, says: str) -> None:
         NotATime, match=f"^“{re.escape(text)}” is no date [a-z ]+: {re.escape(says)} Write it as in"
     ):
         moment(text, NOW, MADRID)
+
+
+def test_a_number_without_end_is_no_time_either() -> None:
+    with pytest.raises(NotATime, match="can be read in one way only"):
+        moment(f"in {'9' * 5_000} days", NOW, MADRID)
 
 
 def test_hours_may_be_short() -> None:

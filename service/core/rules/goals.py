@@ -16,7 +16,7 @@ from service.core.closing import KEPT_CLOSED_FOR, MILESTONE, REACHED, react
 from service.core.draft import Draft
 from service.core.ending import end, reopen
 from service.core.events import GoalClosed, GoalProgress, GoalSet
-from service.core.ladder import match
+from service.core.ladder import match, policy_of
 from service.core.merge import take
 from service.core.model import Goal, Moment, told_of
 from service.core.planning import hand_over, moment_named, move, take_date
@@ -165,11 +165,13 @@ def _count(draft: Draft, by: object = UNSET) -> None:
 
 
 def _fall_back(draft: Draft) -> None:
-    """Short again. Whoever was told so after the end of the period is told again only of what lasts: a number that
-    swings about its target is one miss and one end of it. It is told again then, because "resolved" was the last
-    word, and would stay wrong."""
+    """Short again. Where somebody was told so after the end of the period, they are told again only of what lasts: a
+    number that swings about its target is one miss and one end of it. It is told again then, because "resolved" was
+    the last word, and would stay wrong."""
     moment = _moment(draft)
-    told = told_of(draft.state, moment)
+    policies = [policy_of(draft, run) for run in moment.runs]
+    news = {(policy.name, reaction.id) for policy in policies for reaction in policy.reactions}
+    told = [one for one in told_of(draft.state, moment) if (one.policy, one.step) not in news]
     was_told = moment.at is not None and any(one.at >= moment.at for one in told)
     reopen(draft, LASTS_FOR if was_told else GRACE_FOR)
 
