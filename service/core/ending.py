@@ -52,8 +52,8 @@ def end(draft: Draft, status: str, at: object, by: object, on: str | None = "") 
         close(draft, status, min(when, draft.now), by if isinstance(by, str) else "", on=on)
 
 
-def reopen(draft: Draft, grace_for: timedelta = GRACE_FOR) -> bool:
-    """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
+def reopen(draft: Draft) -> bool:
+    """Open again, where nothing newer is known about its end."""
     state, at = draft.state, draft.happened_at
     if not is_newer(state, "status", at):
         draft.because(Code.OLDER, "something newer is known about its end")
@@ -61,6 +61,12 @@ def reopen(draft: Draft, grace_for: timedelta = GRACE_FOR) -> bool:
     stamp(
         state, "status", at
     )  # also while it is open: an end from before this is over, whenever we hear of it
+    return open_again(draft)
+
+
+def open_again(draft: Draft, grace_for: timedelta = GRACE_FOR) -> bool:
+    """Open again, in a new cycle; a moment that has passed meanwhile gets the grace of a date moved into the past."""
+    state = draft.state
     if state.opened_at is None:
         state.status, state.closed_at = "stub", None
         draft.because(Code.STUB, "we have not heard of this commitment yet; kept until we do")

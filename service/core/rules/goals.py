@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec import UNSET
 
-from service.core.closing import KEPT_CLOSED_FOR, MILESTONE, REACHED, react
+from service.core.closing import KEPT_CLOSED_FOR, MILESTONE, REACHED, close, react
 from service.core.draft import Draft
-from service.core.ending import end, reopen
+from service.core.ending import end, open_again
 from service.core.events import GoalClosed, GoalProgress, GoalSet
 from service.core.ladder import match, policy_of
-from service.core.merge import take
+from service.core.merge import is_newer, stamp, take
 from service.core.model import Goal, Moment, told_of
 from service.core.planning import hand_over, moment_named, move, take_date
 from service.core.reasons import Code
@@ -159,9 +159,21 @@ def _count(draft: Draft, by: object = UNSET) -> None:
     if state.status == "met" and percent < TARGET:
         _fall_back(draft)
     elif state.status == "open" and percent >= TARGET:
-        end(draft, "met", UNSET, by, on=REACHED if is_first else None)
+        _reach(draft, by if isinstance(by, str) else "", REACHED if is_first else None)
     if passed and not is_first:
         react(draft, _moment(draft), MILESTONE)
+
+
+def _reach(draft: Draft, by: str, on: str | None) -> None:
+    """There: the number and the target say so as they stand, in whatever order they came."""
+    draft.because(Code.RECORDED, f"met at {draft.minute(draft.happened_at)}")
+    _note_end(draft)
+    close(draft, "met", min(draft.happened_at, draft.now), by, on=on)
+
+
+def _note_end(draft: Draft) -> None:
+    if is_newer(draft.state, "status", draft.happened_at):
+        stamp(draft.state, "status", draft.happened_at)
 
 
 def _fall_back(draft: Draft) -> None:
@@ -173,7 +185,8 @@ def _fall_back(draft: Draft) -> None:
     news = {(policy.name, reaction.id) for policy in policies for reaction in policy.reactions}
     told = [one for one in told_of(draft.state, moment) if (one.policy, one.step) not in news]
     was_told = moment.at is not None and any(one.at >= moment.at for one in told)
-    reopen(draft, LASTS_FOR if was_told else GRACE_FOR)
+    _note_end(draft)
+    open_again(draft, LASTS_FOR if was_told else GRACE_FOR)
 
 
 def percent_of(goal: Goal) -> int:
