@@ -253,7 +253,7 @@ def tell_move(draft: Draft, moment: Moment) -> None:
         "by": note.by,
         "reason": note.reason,
     }
-    is_lost = draft.state.deal is not None and moment.at is None  # a deal that lost a date was not pushed
+    is_lost = _is_lost(draft, moment)  # and was not pushed
     if is_lost or not react(draft, moment, MOVED[family], note.cause, extra):
         _tell_move(draft, moment, note, extra)
     draft.said = None
@@ -261,6 +261,11 @@ def tell_move(draft: Draft, moment: Moment) -> None:
         moment.runs = []
         return
     forget_misses(draft, moment, note.at - NOTE_AFTER)
+
+
+def _is_lost(draft: Draft, moment: Moment) -> bool:
+    """Whether a deal that goes on has lost this date."""
+    return draft.state.deal is not None and moment.at is None
 
 
 def forget_misses(draft: Draft, moment: Moment, until: datetime) -> None:
@@ -272,7 +277,7 @@ def forget_misses(draft: Draft, moment: Moment, until: datetime) -> None:
 
 
 def _tell_move(draft: Draft, moment: Moment, note: PendingNote, extra: dict[str, object]) -> None:
-    is_lost = draft.state.deal is not None and moment.at is None
+    is_lost = _is_lost(draft, moment)
     if not note.escalated and (is_lost or not note.earlier):
         draft.because(Code.UNCHANGED, "the date moved; nobody was waiting to hear of it")
         return

@@ -100,9 +100,8 @@ def replan(draft: Draft, moment: Moment, old: datetime | None, by: str, reason: 
     moment.slips += old is not None and moment.at > old
     what = name_of(draft.state, moment).replace("_", " ")
     draft.because(Code.RESCHEDULED, f"{what} {draft.minute(moment.at)} now")
-    if (
-        old is not None or moment.note or draft.state.deal is None
-    ):  # the first date of a deal that goes on is no move
+    is_first = draft.state.deal is not None and old is None and moment.note is None
+    if not is_first:  # a deal that goes on and has a date now was not moved
         note_move(draft, moment, old, earlier and jumped, by, reason)
     match(draft)
     is_import = draft.event is not None and draft.event.is_import

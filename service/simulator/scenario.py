@@ -218,13 +218,8 @@ class _Times:
         path: Path_ = ("when", number)
         at = self.at((*path, "at"), entry.at)
         changes = (entry.people, entry.calendars, entry.cadences, entry.policies, entry.zone_rules)
-        if (
-            sum(
-                one is not None
-                for one in (entry.event, entry.outage, entry.refused, entry.set_back, *changes)
-            )
-            != 1
-        ):
+        given = (entry.event, entry.outage, entry.refused, entry.set_back, *changes)
+        if sum(one is not None for one in given) != 1:
             changed = "people, calendars, cadences, policies or zone rules"
             kinds = f"one event, outage, refusal or clock set back, or one change of {changed}"
             self._document.error((self._index, *path), f"an entry is {kinds}")
