@@ -15,17 +15,7 @@ _WORD = re.compile(rb"[a-z]{1,24}(_[a-z]{1,24}){0,4}")
 
 
 # On whatever we POST: what comes back to us with it is no news, and must not become an event that tells somebody again.
-_OURS = "Followthrough-Message"
-
-
-def marked(headers: Mapping[str, str]) -> dict[str, str]:
-    """These headers, and the mark of a message of ours."""
-    return {_OURS: "yes", **headers}
-
-
-def is_ours(headers: Mapping[str, str]) -> bool:
-    """Whether a request that came to us is a message that we sent."""
-    return any(name.lower() == _OURS.lower() for name in headers)
+OURS = "Followthrough-Message"
 
 
 class Hook:
@@ -49,7 +39,7 @@ class Hook:
         if address:
             # Sent to the one place there is, it would be read by the wrong people.
             raise ChannelError("it has one place of its own, and a policy names another", permanent=True)
-        answer = await self._http.post(body, marked({"Content-Type": "application/json", **headers}))
+        answer = await self._http.post(body, {"Content-Type": "application/json", OURS: "yes", **headers})
         if not 200 <= answer.status <= 299:
             raise self._meaning(answer)
 

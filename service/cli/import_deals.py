@@ -152,19 +152,22 @@ def _people(settings: "Settings") -> "Callable[[str], str]":
     """A person by id, address or name, as exports write them: `Ruiz, Ana <ana@example.com>`. BadEvent where several are
     named."""
     from service.core.errors import BadEvent
+    from service.settings.text import folded
 
     known: dict[str, set[str]] = {}
     for person in settings.graph.people:
-        known.setdefault(" ".join(settings.book.name(person).casefold().split()), set()).add(person)
+        known.setdefault(folded(settings.book.name(person)), set()).add(person)
 
     def find(text: str) -> str:
         address = _IN_BRACKETS.search(text)
         parts = [part.strip() for part in _BETWEEN.split(address[1] if address else text) if part.strip()]
         alone = parts[0] if len(parts) == 1 else text
         for name in (text, alone, " ".join(reversed(parts))):
-            named = known.get(" ".join(name.casefold().split()), set())
-            if name in settings.graph.people or len(named) == 1:
-                return name if name in settings.graph.people else next(iter(named))
+            if name in settings.graph.people:
+                return name
+            named = known.get(folded(name), set())
+            if len(named) == 1:
+                return next(iter(named))
         if len(parts) > 1:
             raise BadEvent(
                 "invalid_value",

@@ -19,3 +19,8 @@ def one_line(value: str) -> str:
 def lookalike(value: str) -> str:
     """Equal for ids that a reader could take for one another (NFKC, case folded)."""
     return unicodedata.normalize("NFKC", value).casefold()
+
+
+def folded(text: str) -> str:
+    """As people mean it: without capitals, one blank between words."""
+    return " ".join(text.casefold().split())

@@ -26,9 +26,8 @@ class Clock:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self.offset, self._every_s, self._timer = store, offset, ask_every_s, timer
-        self._asked_at = self._ahead_s = float(
-            "-inf"
-        )  # by the timer; the store's epoch seconds less the timer's
+        self._asked_at = float("-inf")  # by the timer
+        self._ahead_s = float("-inf")  # the store's epoch seconds less the timer's
         self._high: datetime | None = None
 
     async def now(self) -> datetime:

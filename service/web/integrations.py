@@ -13,7 +13,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.broker import Publication
-from service.channels.hook import is_ours
+from service.channels.hook import OURS
 from service.core.effects import Dead, encode_effect
 from service.integrations import notes
 from service.integrations.mapping import Outcome, understood
@@ -87,7 +87,7 @@ async def _take(
         if _noted_refusals.take(integration.name):
             await _note(deps, integration, notes.Refused(await deps.store.now(), false.reason, false.text))
         return problem(401, false.reason, false.text)
-    if is_ours(request.headers):
+    if OURS in request.headers:
         deps.metrics.intake_refusals.labels("own_message").inc()
         await _note(deps, integration, notes.Refused(await deps.store.now(), "own_message", _OWN))
         return problem(422, "own_message", _OWN)

@@ -8,7 +8,16 @@ from service.core.nearest import nearest
 NUMBER_MAX = 9_999  # as slack_when.py reads them
 UNITS = "minutes, hours, days or weeks"
 
-_UNIT = r"(?:m|min|minute|h|hr|hour|d|day|w|week)s?"
+# Every way to write one of them, but for the plural.
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+SECONDS_OF = {
+    **dict.fromkeys(("m", "min", "minute"), _MINUTE),
+    **dict.fromkeys(("h", "hr", "hour"), _HOUR),
+    **dict.fromkeys(("d", "day"), _DAY),
+    **dict.fromkeys(("w", "week"), 7 * _DAY),
+}
+
+_UNIT = rf"(?:{'|'.join(SECONDS_OF)})s?"
 _TWO_SPANS = re.compile(rf"(?:in |for )?\d+ ?{_UNIT},? ?(?:and )?\d+ ?{_UNIT}")
 _BROKEN = re.compile(r"(?:in |for )?-?\d*[.,]\d+ ?[a-z]+")
 _SPAN = re.compile(r"(?:(?:in|for) )?(?P<number>-?\d{1,9}) ?(?P<unit>[a-z]+)")

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from service.core.calendar import wall
+from service.settings.text import folded
 from service.web.answer_choices import NEW_DATE_AHEAD_MAX
-from service.web.slack_odd import why
+from service.web.slack_odd import SECONDS_OF, why
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -19,8 +20,6 @@ _LONG_MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_UNITS = {"m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
-_UNITS |= {"w": 7 * 86_400, "week": 7 * 86_400}
 
 _CLOCK = re.compile(
     r"(?:^|[ t])(?:at )?(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})|(?P<short>\d{1,2}) ?(?P<half>am|pm))$"
@@ -40,7 +39,7 @@ class OutOfReach(NotATime):
 
 def moment(text: str, now: datetime, zone: ZoneInfo) -> date | datetime:
     """A day, or an instant where an hour is named; it lies ahead. Raises NotATime."""
-    words = " ".join(text.casefold().split()).removeprefix("on ")
+    words = folded(text).removeprefix("on ")
     here = now.astimezone(zone)
     if words.startswith("in ") and (length := _span(words[3:])):
         is_days = words.lstrip("in 0123456789")[0] in "dw"
@@ -59,7 +58,7 @@ def moment(text: str, now: datetime, zone: ZoneInfo) -> date | datetime:
 
 def later(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """How long, or until when: `2h`, `3 days`, `tomorrow`, `until Friday 10:00`; a day begins at nine."""
-    words = " ".join(text.casefold().split()).removeprefix("for ").removeprefix("until ")
+    words = folded(text).removeprefix("for ").removeprefix("until ")
     if length := _span(words):
         return now + length
     found = moment(words, now, zone)
@@ -68,7 +67,7 @@ def later(text: str, now: datetime, zone: ZoneInfo) -> datetime:
 
 def unclear(text: str) -> str:
     """Why it does not say how long, with a right one; "" where it looks like no time at all."""
-    words = " ".join(text.casefold().split())
+    words = folded(text)
     said = _why(words.removeprefix("until "))
     return f"“{text[:60]}” does not say how long: {_ended(said)}" if said else ""
 
@@ -110,7 +109,7 @@ def _name(day: date) -> str:
 
 def _span(words: str) -> timedelta | None:
     found = _SPAN.fullmatch(words)
-    seconds = _UNITS.get(found["unit"]) if found else None
+    seconds = SECONDS_OF.get(found["unit"]) if found else None
     if not found or not seconds or int(found["number"]) == 0:
         return None
     return timedelta(seconds=int(found["number"]) * seconds)

@@ -47,7 +47,7 @@ class Unfinished:
     """Looks at every shard of the installation whose keys begin with `prefix`."""
 
     source = "ev"  # the log whose stored place is looked at
-    graph = ""  # the directory and zone rules by which all timers must be reckoned, once anything is read
+    reckoning = ""  # the directory and zone rules by which all timers must be reckoned, once anything is read
 
     def __init__(self, url: str, prefix: str, shards: Sequence[Shard]) -> None:
         self._client: Redis = open_client(url)
@@ -72,7 +72,7 @@ class Unfinished:
                 undone.append(f"{decided} events decided in {shard} are not published")
             if owed:
                 undone.append(f"{owed} deliveries of {shard} are owed")
-            if self.graph and read_to != b"0" and graph.decode() != self.graph:
+            if self.reckoning and read_to != b"0" and graph.decode() != self.reckoning:
                 undone.append(f"the timers of {shard} are not reckoned by the directory of now")
             due_ms += [int(at_ms) for at_ms in (timer, retry) if at_ms]
         undone += await self._unread(places) if not undone else []

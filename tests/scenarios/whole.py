@@ -51,7 +51,7 @@ class WholeStage:
     ) -> None:
         self._installation, self._unfinished, self._now = installation, unfinished, now
         self._shards = shards
-        self._unfinished.graph = installation.reckoning
+        self._unfinished.reckoning = installation.reckoning
 
     async def run_until(self, until: datetime) -> None:
         for _ in range(STEPS_MAX):
@@ -95,7 +95,7 @@ class WholeStage:
         """What is in the log from now on is read, unless a timer is due as well."""
         due = (await self._unfinished.look()).next_due
         await self._installation.open()
-        self._unfinished.graph = await self._installation.look_at_people()
+        self._unfinished.reckoning = await self._installation.look_at_people()
         if give is not None:
             await give()
         if due is None or due > self._now:
@@ -119,9 +119,9 @@ class WholeStage:
         """Wait until everything is read, published and delivered, and no timer up to now is left."""
         give_up_at = time.monotonic() + STEP_S_MAX
         await self._come_to_rest(give_up_at)
-        graph = await self._installation.look_at_people()
-        if graph != self._unfinished.graph:
-            self._unfinished.graph = graph
+        reckoning = await self._installation.look_at_people()
+        if reckoning != self._unfinished.reckoning:
+            self._unfinished.reckoning = reckoning
             await self._come_to_rest(give_up_at)
 
     async def _come_to_rest(self, give_up_at: float) -> None:
